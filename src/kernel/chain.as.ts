@@ -71,14 +71,13 @@ let claimed: usize = 0;
 let states: usize = 0;
 
 /** `raw`: 40 bytes for what of the link is hashed. */
-export function useChain(linkAt: usize, raw: usize, outAt: usize, outTo: usize, laidAt: usize, claimedAt: usize, statesAt: usize): void {
+export function useChain(linkAt: usize, raw: usize, outAt: usize, outTo: usize, laidAt: usize, statesAt: usize): void {
   link = linkAt;
   previous = raw;
   stream = raw + 32;
   out = outAt;
   outEnd = outTo;
   laid = laidAt;
-  claimed = claimedAt;
   states = statesAt;
 }
 
@@ -89,8 +88,12 @@ export function expectNumber(next: f64): void {
   store<u64>(stream, eightBytes(link + STREAM_AT));
 }
 
-/** Lays the first of `count` rows, whose values lie `base` behind what the table says; returns how many follow. */
-export function layRows(table: usize, base: usize, count: u32): u32 {
+/**
+ * Lays the first of `count` rows, whose values lie `base` behind what the table says; returns how many follow. What they
+ * claim goes to `claims`.
+ */
+export function layRows(table: usize, base: usize, count: u32, claims: usize): u32 {
+  claimed = claims;
   let at = out;
   for (let i: u32 = 0; i < count; i++, table += ROW) {
     const from = base + load<u32>(table, ROW_VALUE);
@@ -104,8 +107,9 @@ export function layRows(table: usize, base: usize, count: u32): u32 {
   return count;
 }
 
-/** Lays up to `count` lines of [from, to), all of this partition; returns how many follow. */
-export function layLines(from: usize, to: usize, partition: u32, count: u32): u32 {
+/** As `layRows`, up to `count` lines of [from, to), all of this partition. */
+export function layLines(from: usize, to: usize, partition: u32, count: u32, claims: usize): u32 {
+  claimed = claims;
   let at = out;
   let lineAt = from;
   for (let i: u32 = 0; i < count; i++) {

@@ -21,8 +21,11 @@ const LINK_AT = 2048;
 const RAW_AT = 3072;
 const ROWS_AT = 4096;
 const LAID_AT = 8192;
-const CLAIMED_AT = 12_288;
 const STATES_AT = 16_384;
+const CLAIMED_AT = 28_672;
+/** Of so many that followed the hashes can be told: a seal comes shortly behind what it seals. Room for more makes moving them rare. */
+export const HASHES_KEPT = 256;
+const MOST_CLAIMED = 512;
 const STATE_BYTES = 128;
 const OUT_AT = 65_536;
 const OUT_BYTES = 1 << 20;
@@ -33,18 +36,10 @@ const PAGE = 65_536;
 const NO_TIME = ' '.repeat(TIME_BYTES);
 
 interface Exports {
-  useChain(
-    linkAt: number,
-    raw: number,
-    outAt: number,
-    outTo: number,
-    laidAt: number,
-    claimedAt: number,
-    statesAt: number,
-  ): void;
+  useChain(linkAt: number, raw: number, outAt: number, outTo: number, laidAt: number, statesAt: number): void;
   expectNumber(next: number): void;
-  layRows(table: number, base: number, count: number): number;
-  layLines(from: number, to: number, partition: number, count: number): number;
+  layRows(table: number, base: number, count: number, claims: number): number;
+  layLines(from: number, to: number, partition: number, count: number, claims: number): number;
   intact(count: number): number;
 }
 
@@ -53,8 +48,6 @@ let compiled: WebAssembly.Module | undefined;
 export class ChainKernel {
   /** The caller's. */
   readonly text: Buffer;
-  /** Of the records that were read last, one behind the other, 64 hex digits each. */
-  hashes = '';
   /** Behind the last line that was read, in `text`. */
   lineEnd = 0;
   readonly #bytes: Buffer;
@@ -62,6 +55,8 @@ export class ChainKernel {
   readonly #exports: Exports;
   #expecting = false;
   #most = LEAST;
+  /** Hashes that were claimed, and are right, of the last ones that followed. */
+  #claims = 0;
   /** Undefined: it was not asked for. */
   #blocks: HashBlocks | null | undefined;
   readonly #blocksOf: typeof sha256Blocks;
@@ -76,12 +71,13 @@ export class ChainKernel {
     this.text = this.#bytes.subarray(TEXT_AT, TEXT_AT + textBytes);
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./chain.wasm', import.meta.url)));
     this.#exports = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Exports;
-    this.#exports.useChain(LINK_AT, RAW_AT, OUT_AT, OUT_AT + OUT_BYTES, LAID_AT, CLAIMED_AT, STATES_AT);
+    this.#exports.useChain(LINK_AT, RAW_AT, OUT_AT, OUT_AT + OUT_BYTES, LAID_AT, STATES_AT);
   }
 
   /** The next record is to be the one behind this one. */
   expect(stream: string, sequence: number, previous: string): void {
     this.#expecting = Number.isSafeInteger(sequence + MOST);
+    this.#claims = 0;
     if (!this.#expecting) return;
     writeLink(this.#bytes, LINK_AT, { stream, sequence: sequence + 1, time: NO_TIME, previous, hash: ZEROS });
     this.#exports.expectNumber(sequence + 1);
@@ -92,7 +88,13 @@ export class ChainKernel {
     this.#expecting = false;
   }
 
-  /** How many of the rows [row, end) of a section, which may lie in `text`, follow and are what their hashes say: see `hashes`. */
+  /** The hashes of the last `count` records that followed, HASHES_KEPT at most, 64 hex digits each. */
+  lastHashes(count: number): string {
+    const end = CLAIMED_AT + this.#claims * HASH_DIGITS;
+    return this.#bytes.toString('latin1', end - count * HASH_DIGITS, end);
+  }
+
+  /** How many of the rows [row, end) of a section, which may lie in `text`, follow and are what their hashes say. */
   rows(bytes: Buffer, table: Int32Array, row: number, end: number): number {
     if (!this.#expecting) return 0;
     const first = row * COLUMNS;
@@ -106,16 +108,32 @@ export class ChainKernel {
     const isHere = bytes.buffer === this.text.buffer;
     if (!isHere) copyInto(this.text, 0, bytes.subarray(from, to));
     this.#words.set(table.subarray(first, first + count * COLUMNS), ROWS_AT / 4);
-    return this.#hashed(this.#exports.layRows(ROWS_AT, isHere ? bytes.byteOffset : TEXT_AT - from, count), count);
+    return this.#hashed(
+      this.#exports.layRows(ROWS_AT, isHere ? bytes.byteOffset : TEXT_AT - from, count, this.#room()),
+      count,
+    );
   }
 
   /** How many of the lines of an export in `text`, [from, to), are of this partition, follow, and are what their hashes say. */
   lines(from: number, to: number, partition: number): number {
     if (!this.#expecting) return 0;
     const count = this.#most;
-    const found = this.#hashed(this.#exports.layLines(TEXT_AT + from, TEXT_AT + to, partition, count), count);
+    const found = this.#hashed(
+      this.#exports.layLines(TEXT_AT + from, TEXT_AT + to, partition, count, this.#room()),
+      count,
+    );
     this.lineEnd = found === 0 ? from : this.#words[(LAID_AT >> 2) + (found - 1) * 4 + 2]! - TEXT_AT;
     return found;
+  }
+
+  /** Where the next claims go. */
+  #room(): number {
+    if (this.#claims + MOST > MOST_CLAIMED) {
+      const end = CLAIMED_AT + this.#claims * HASH_DIGITS;
+      this.#bytes.copyWithin(CLAIMED_AT, end - HASHES_KEPT * HASH_DIGITS, end);
+      this.#claims = HASHES_KEPT;
+    }
+    return CLAIMED_AT + this.#claims * HASH_DIGITS;
   }
 
   #hashed(laid: number, asked: number): number {
@@ -124,7 +142,7 @@ export class ChainKernel {
       this.#blocks = getFips() === 0 ? this.#blocksOf(this.#bytes) : null;
     }
     const found = this.#blocks ? this.#intactBlocks(laid, this.#blocks) : this.#intact(laid);
-    this.hashes = this.#bytes.toString('latin1', CLAIMED_AT, CLAIMED_AT + found * HASH_DIGITS);
+    this.#claims += found;
     // What is laid and not taken was in vain: where many do not follow, few are laid.
     if (found < asked) this.#most = Math.max(LEAST, Math.min(MOST, 2 * found));
     else if (asked === this.#most) this.#most = Math.min(MOST, 2 * asked);
@@ -142,7 +160,7 @@ export class ChainKernel {
   }
 
   #intact(laid: number): number {
-    for (let i = 0, at = LAID_AT >> 2, claimed = CLAIMED_AT; i < laid; i++, at += 4, claimed += HASH_DIGITS) {
+    for (let i = 0, at = LAID_AT >> 2, claimed = this.#room(); i < laid; i++, at += 4, claimed += HASH_DIGITS) {
       const from = this.#words[at]!;
       const computed = hash('sha256', this.#bytes.subarray(from, from + this.#words[at + 1]!), 'hex');
       if (computed !== this.#bytes.toString('latin1', claimed, claimed + HASH_DIGITS)) return i;

@@ -65,12 +65,14 @@ function streams(random: Random): Sent[] {
   const large = random(8) === 0;
   for (let turns = 1 + random(6); turns > 0; turns--) {
     const stream = all[random(3) >> 1]!;
+    if (stream.sequence > 0 && random(2) === 0) records.push(stream.seal());
     for (let events = 1 + random(large ? 100 : 500); events > 0; events--) {
       const text = random(20) === 0 ? '\u00e9\u{1f600}'.repeat(random(30)) : 'x'.repeat(random(120));
       records.push(stream.event(large ? 'y'.repeat(30_000) : text));
-      if (random(200) === 0 || events === 1) records.push(stream.seal());
+      if (random(200) === 0 || (events === 1 && random(2) === 0)) records.push(stream.seal());
     }
   }
+  for (const stream of all) if (stream.sealed < stream.sequence) records.push(stream.seal());
   return records;
 }
 

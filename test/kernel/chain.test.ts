@@ -75,7 +75,7 @@ function rowsBehind(kernel: ChainKernel, values: readonly Buffer[], within = fal
   let [row, hashes] = [1, ''];
   for (let found = -1; found !== 0; row += found) {
     found = kernel.rows(bytes, table, row, values.length);
-    hashes += found > 0 ? kernel.hashes : '';
+    hashes += kernel.lastHashes(found);
   }
   return { found: row - 1, hashes };
 }
@@ -87,7 +87,7 @@ function linesBehind(kernel: ChainKernel, lines: Buffer): { found: number; hashe
   for (let found = -1; found !== 0; all += found) {
     found = kernel.lines(at, lines.length, 3);
     at = kernel.lineEnd;
-    hashes += found > 0 ? kernel.hashes : '';
+    hashes += kernel.lastHashes(found);
   }
   return { found: all, hashes };
 }

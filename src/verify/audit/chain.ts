@@ -7,6 +7,7 @@
  */
 import { HASH_BYTES } from '../../audit/record.ts';
 import type { RecordScan } from '../../audit/scan.ts';
+import { HASHES_KEPT as KEPT } from '../../kernel/chain.ts';
 import { Ranges } from '../ranges.ts';
 
 export interface Run {
@@ -24,8 +25,11 @@ export interface Run {
   stray: boolean;
 }
 
-/** Hashes of so many records before the last one are kept: a seal comes shortly behind what it seals. */
-const KEPT = 256;
+/** Tells the hashes of the last `count` records that followed, 64 digits each. */
+export interface Followed {
+  lastHashes(count: number): string;
+}
+
 const HASH_DIGITS = 2 * HASH_BYTES;
 
 export class Chain {
@@ -33,9 +37,13 @@ export class Chain {
   /** Numbers whose records are not what their hashes say. */
   readonly changed = new Ranges();
   records = 0;
+  /** Of the last KEPT records, by number. */
   #hashes: string[] = [];
   /** What the last record holds, where that is not what it says: the next one may name either. */
   #computed = '';
+  /** Who tells the hashes of the last records, and of how many they are not kept here. */
+  #followed: Followed | null = null;
+  #untold = 0;
 
   get last(): Run | undefined {
     return this.runs.at(-1);
@@ -43,6 +51,7 @@ export class Chain {
 
   /** The next record. */
   take(scan: RecordScan, partition: number): void {
+    this.settle();
     const { intact, previous } = scan;
     const last = this.last;
     const behind = last?.partition === partition ? last : null;
@@ -74,19 +83,29 @@ export class Chain {
     this.#hashes[number % KEPT] = scan.claimed;
   }
 
-  /** So many records that follow the last one, all intact: their hashes, 64 digits each. */
-  follow(count: number, hashes: string): void {
+  /** So many records that follow the last one, all intact. */
+  follow(count: number, followed: Followed): void {
     const last = this.last!;
     this.records += count;
-    const first = last.to + 1;
     last.to += count;
-    for (let i = Math.max(0, count - KEPT); i < count; i++) {
-      this.#hashes[(first + i) % KEPT] = hashes.substring(i * HASH_DIGITS, (i + 1) * HASH_DIGITS);
-    }
-    last.hash = this.#hashes[last.to % KEPT]!;
+    last.hash = followed.lastHashes(1);
     last.lastChanged = false;
     last.stray = false;
     this.#computed = '';
+    this.#followed = followed;
+    this.#untold = Math.min(KEPT, this.#untold + count);
+  }
+
+  /** Keeps the hashes of those that followed: to be called before they cannot be told any more. */
+  settle(): void {
+    const count = this.#untold;
+    if (count === 0) return;
+    const first = this.last!.to + 1 - count;
+    const hashes = this.#followed!.lastHashes(count);
+    for (let i = 0; i < count; i++) {
+      this.#hashes[(first + i) % KEPT] = hashes.substring(i * HASH_DIGITS, (i + 1) * HASH_DIGITS);
+    }
+    this.#untold = 0;
   }
 
   /** A record of which nothing but the number is known. */
@@ -95,6 +114,7 @@ export class Chain {
     const last = this.last;
     this.#computed = '';
     this.#hashes = [];
+    this.#untold = 0;
     if (last?.partition === partition && last.to + 1 === number) {
       last.to = number;
       last.hash = '';
@@ -109,6 +129,7 @@ export class Chain {
   hashOf(number: number): string | undefined {
     const last = this.last;
     if (!last || number < last.from || number > last.to || number <= last.to - KEPT) return undefined;
+    this.settle();
     return this.#hashes[number % KEPT];
   }
 }

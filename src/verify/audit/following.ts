@@ -30,6 +30,7 @@ export class Following {
 
   /** This record was read alone, and is the last one of its chain. */
   behind(scan: RecordScan, chain: Chain, partition: number): void {
+    if (chain !== this.#last) this.#last?.settle();
     // Where streams take turns it would be in vain.
     const again = chain === this.#last && partition === this.#partition;
     if (again && scan.intact) this.#kernel.expect(scan.stream, scan.sequence, scan.claimed);
@@ -40,6 +41,7 @@ export class Following {
 
   /** What was read alone was none that others follow. */
   forget(): void {
+    this.#last?.settle();
     this.#last = null;
     this.#kernel.forget();
   }
@@ -56,7 +58,7 @@ export class Following {
   }
 
   #take(count: number): number {
-    if (count > 0) this.#last!.follow(count, this.#kernel.hashes);
+    if (count > 0) this.#last!.follow(count, this.#kernel);
     this.records += count;
     return count;
   }

@@ -293,3 +293,21 @@ test('bytes that were changed are found, and the same is said where each record 
     }
   }
 });
+
+test('what seals name as the last hash is at hand, also where another stream came between: it is read once', async () => {
+  const [some, others] = [new MadeStream('orders'), new MadeStream('payments', { id: 'fedcba9876543210' })];
+  const events = (stream: MadeStream, count: number) => Array.from({ length: count }, () => stream.event());
+  writeMade(path, [...events(some, 700), ...events(others, 300), some.seal(), others.seal(), ...some.run(200, 200)]);
+  const file = new ExportFile(path);
+  let reads = 0;
+  const source: AuditSource = {
+    name: file.name,
+    deleted: false,
+    read: (each, more) => {
+      reads++;
+      return file.read(each, more);
+    },
+  };
+  const report = await verifyAudit({ source, pinned: [], stream: null, anyStart: false, unsealedFor: 0 });
+  assert.deepEqual([report.result, reads], ['complete', 1]);
+});
