@@ -241,7 +241,7 @@ export class Sender implements Outlet {
             await abortable(full, signal).catch((error: Error) => this.#fail(error));
             continue;
           }
-          if (link.expiring || this.#repair.tooLarge(packet)) break;
+          if (link.expiring || this.#repair.tooLarge(packet) || !this.#numbers.covers(packet)) break;
           this.#transmit(link, packet);
         }
         this.#sent++;
@@ -251,7 +251,7 @@ export class Sender implements Outlet {
         continue;
       }
       const oldest = this.#window.packets[0];
-      if (!oldest || link.expiring) return;
+      if (!oldest || link.expiring || !this.#numbers.covers(oldest)) return;
       if (oldest.answer) return await this.#amend(oldest, oldest.answer);
       if (this.#failed) return await this.#pause();
       const next = this.#window.packets[this.#sent];

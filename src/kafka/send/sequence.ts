@@ -46,6 +46,11 @@ export class Numbers {
   /** What the producer id is good for; null: nothing was sent. */
   #of: TopicIdentity | null;
   #next: number;
+  /**
+   * They are of an earlier process, and good for its packets alone: where data_dir was put back from a backup, what was sent
+   * since has the numbers that come next, and the broker would take what is new there for what it has.
+   */
+  #inherited = false;
   /** Until when the broker is sure to know the producer id; monotonic milliseconds. */
   #knownUntil = 0;
   /** When to ask again for a right that was missing; monotonic milliseconds. */
@@ -89,8 +94,14 @@ export class Numbers {
     this.#saved = saved;
     const { producerId, epoch } = readHeader(packets[0]!.header)!;
     if (producerId >= 0n) this.#producer = { producerId, epoch };
+    this.#inherited = true;
     const last = this.#window.packets.findLast(({ sequence }) => sequence >= 0);
     if (last) this.#next = sequenceAfter(last.sequence, last.count);
+  }
+
+  /** It may go out under the producer id that there is now; what may not waits until `ensure` has another one. */
+  covers({ entry }: Packet): boolean {
+    return entry.earlier || !this.#inherited;
   }
 
   /** What the packets' numbers are of, and since when nobody has heard of them. */
@@ -109,6 +120,7 @@ export class Numbers {
     const here = { ...this.#client.topicIdentity(this.#o.topic), cluster: link.cluster };
     this.#recognize(here);
     this.#of = here;
+    if (this.#inherited && !this.#window.packets.some(({ entry }) => entry.earlier)) this.forget();
     if (this.#producer && (this.idempotent || performance.now() < this.#askAgain)) return;
     try {
       const { cluster, ...producer } = await this.#client.initProducerId(signal, waits);
@@ -135,6 +147,7 @@ export class Numbers {
   /** All that is not acknowledged gets new sequence numbers. */
   forget(producer: Producer | null = null): void {
     this.#producer = producer;
+    this.#inherited = false;
     this.#knownUntil = 0;
     this.#window.renumber();
   }

@@ -99,7 +99,10 @@ for (const [what, fault] of [
     const { possible_duplicates, records } = await resumed(broker, dir, ['fresh']);
     assert.deepEqual(broker.stored, [...values.slice(0, 14), 'fresh']);
     assert.deepEqual([possible_duplicates, records], [0, 11]);
-    assert.equal(new Set(broker.seen.map(({ producerId }) => producerId)).size, 1);
+    // What is new has numbers of its own: in a data_dir from a backup the next ones may have been used since.
+    const ids = broker.seen.map(({ producerId }) => producerId);
+    assert.equal(new Set(ids.slice(0, -1)).size, 1);
+    assert.notEqual(ids.at(-1), ids[0]);
   });
 }
 
