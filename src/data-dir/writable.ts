@@ -129,7 +129,10 @@ function isPartlyMapped(): boolean {
 }
 
 /** A group's members are others, but for root's. */
-function opensToOthers({ mode, gid }: Stats): boolean {
+function opensToOthers(stat: Stats): boolean {
+  const { mode, gid } = stat;
+  // What is written to a device is not what is read from it, and /dev/null has to stay as it is.
+  if (stat.isCharacterDevice()) return false;
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
 }
 

@@ -105,6 +105,7 @@ test('wrong usage', async () => {
   };
   writeMade(file, whole);
   await check(['--file', join(dir, 'none')], /cannot read the export: ENOENT/);
+  await check(['--file', dir], /cannot read the export: EISDIR/);
   await check(['--file', file, '--key', join(dir, 'none')], /cannot read the keys: ENOENT/);
   await check(['--file', file, '--key', file], /is no JSON/);
   await check(['--file', file, '--unsealed-for', 'long'], /--unsealed-for .*"long"/);

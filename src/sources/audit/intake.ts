@@ -119,7 +119,7 @@ export class AuditIntake {
           try {
             return await this.#put((chains, time) => chains.addLines(stream, lines, input, time));
           } catch (error) {
-            why = (error as Error).message;
+            why = this.error === null ? (error as Error).message : `the disk does not take it: ${this.error}`;
           }
         }
         log.warnOnce(`audit lines ${input}`, `audit: lines of ${input} wait: ${why}`);

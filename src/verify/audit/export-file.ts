@@ -6,7 +6,7 @@
  *
  * `partition` and `offset` may be left out. A line that is none of these is a record without a value.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { AuditEntry, AuditSource } from './entry.ts';
 
 /** At a time, by this thread: then it lies in the cache of the processor that looks at it. */
@@ -35,7 +35,12 @@ export class ExportFile implements AuditSource {
 
   /** Throws what the system says where it cannot be opened. */
   constructor(path: string) {
-    closeSync(openSync(path, 'r'));
+    const fd = openSync(path, 'r');
+    try {
+      if (fstatSync(fd).isDirectory()) throw new Error(`EISDIR: it is a directory, '${path}'`);
+    } finally {
+      closeSync(fd);
+    }
     this.#path = path;
     this.name = path;
   }
