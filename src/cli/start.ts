@@ -4,10 +4,11 @@ import { CommanderError } from 'commander';
 import { program } from './program.ts';
 import { showUsage } from './usage.ts';
 
-// A reader of our output that goes away (`| head`) is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+// A reader of our output that goes away (`| head`) is not an error; a full disk below it is one.
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE') process.exit(0);
+  process.stderr.write(`runnel: cannot write to stdout: ${message}\n`);
+  process.exit(1);
 });
 // Nor is one of our own words, or a full disk under them: an agent does not end for want of a log.
 process.stderr.on('error', () => undefined);

@@ -2,7 +2,7 @@
 // Slow: starts agents.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -119,4 +119,17 @@ test('status, explain and what is wrong with a configuration', script, async (t)
 
   writeFileSync(config, `data_dir: ${data}\n"\u009b31mnonsense": 1\n`);
   assert.match(await atTerminal('validate', '-c', config), /runnel\.yaml:2:1: unknown key \\x9b31mnonsense/);
+});
+
+test('output that a full disk does not take is said in one line', async () => {
+  const full = openSync('/dev/full', 'w');
+  for (const args of [['--help'], ['presets', 'nginx']]) {
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    assert.equal(status, 1);
+    assert.match(stderr, /^runnel: cannot write to stdout: ENOSPC.*\n$/);
+  }
+  closeSync(full);
 });
