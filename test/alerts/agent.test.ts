@@ -74,7 +74,8 @@ test('what waits for a receiver survives, and is told when it is there', async (
   const first = await home.start(config);
   gauge(60);
   await until('it is tried', () => hooks.taken.length > 0);
-  const said = await first.until((s) => s.alerts.receivers[0]!.waiting === 1, 'it waits');
+  const told = ({ waiting, error }: { waiting: number; error: string | null }) => waiting === 1 && error !== null;
+  const said = await first.until((s) => told(s.alerts.receivers[0]!), 'it waits, and why');
   assert.match(said.alerts.receivers[0]!.error!, /503/);
   await first.kill9();
   hooks.answer = () => ({ code: 200 });
