@@ -353,7 +353,7 @@ complete -c runnel -n '__runnel_at audit verify' -l file -r -F -d 'an export, in
 complete -c runnel -n '__runnel_at audit verify' -l key -r -F -d 'public keys to trust, as `runnel audit key` prints them, hex, or PEM'
 complete -c runnel -n '__runnel_at audit verify' -l stream -x -d 'only streams of this name, or with this id'
 complete -c runnel -n '__runnel_at audit verify' -l any-start -d 'a stream may begin later than with number 1: what was before was deleted'
-complete -c runnel -n '__runnel_at audit verify' -l unsealed-for -x -d 'its end may be without a seal for so long after the last one (default: 2 seal.interval; with --file 0s)'
+complete -c runnel -n '__runnel_at audit verify' -l unsealed-for -x -d 'its end may be without a seal for so long (default: 2 seal.interval; with --file 0s)'
 complete -c runnel -n '__runnel_at audit verify' -l timeout -x -d 'how long Kafka may be silent (default: 30)'
 complete -c runnel -n '__runnel_at audit verify' -l json -d 'print the report as JSON'
 complete -c runnel -n '__runnel_at audit verify' -s h -l help -d 'say how it is called'

@@ -26,6 +26,8 @@ export class RecordScan {
   /** The stream's id, 16 hex digits. */
   stream = '';
   sequence = 0;
+  /** When the agent took it, ISO 8601 with milliseconds, as it stands in the record. */
+  time = '';
   /** 64 hex digits, as are both that follow; `previous` as it stands in the record. */
   previous = NO_PREVIOUS;
   /** As it stands in the record. */
@@ -61,6 +63,7 @@ export class RecordScan {
     if (!Number.isSafeInteger(sequence) || sequence < 1) return false;
     this.stream = stream;
     this.sequence = sequence;
+    this.time = link.substring(TIME_AT, TIME_AT + TIME_BYTES);
     this.previous = previous;
     this.computed = this.#hash(bytes, from, at);
     if (claimed !== this.computed && !HEX.test(claimed)) return false;

@@ -23,9 +23,11 @@ export class MadeStream {
   sealed = 0;
   sealHash = ZEROS;
   keyNumber: number;
-  #time = Date.parse('2026-12-01T07:00:00.000Z');
+  #time: number;
 
-  constructor(name: string, { id = '0123456789abcdef', key = 1 } = {}) {
+  /** `begins`: the time of its first record. */
+  constructor(name: string, { id = '0123456789abcdef', key = 1, begins = '2026-12-01T07:00:00.000Z' } = {}) {
+    this.#time = Date.parse(begins);
     this.name = name;
     this.id = id;
     this.keyNumber = key;
@@ -35,6 +37,11 @@ export class MadeStream {
     const copy = new MadeStream(this.name, { id: this.id, key: this.keyNumber });
     const { sequence, previous, sealed, sealHash } = this;
     return Object.assign(copy, { sequence, previous, sealed, sealHash });
+  }
+
+  /** Nothing comes for so long. */
+  pause(ms: number): void {
+    this.#time += ms;
   }
 
   time(): string {

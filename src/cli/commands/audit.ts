@@ -18,7 +18,7 @@ export function addAudit(program: Command): void {
     .option('--any-start', 'a stream may begin later than with number 1: what was before was deleted')
     .option(
       '--unsealed-for <time>',
-      'its end may be without a seal for so long after the last one (default: 2 seal.interval; with --file 0s)',
+      'its end may be without a seal for so long (default: 2 seal.interval; with --file 0s)',
     )
     .option('--timeout <seconds>', 'how long Kafka may be silent', '30')
     .option('--json', 'print the report as JSON')

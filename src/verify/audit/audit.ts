@@ -176,6 +176,9 @@ class AuditVerification {
     else {
       const { seals, chain } = known ?? this.#open(seal.stream, entry);
       seals.take(seal, signed, entry.partition, chain);
+      // The next record's time is read alone: it may wait for a seal since then.
+      this.#following.forget();
+      chain.unsealed = null;
     }
     if (signed) this.#keys.add(seal);
   }

@@ -37,6 +37,8 @@ export class Chain {
   /** Numbers whose records are not what their hashes say. */
   readonly changed = new Ranges();
   records = 0;
+  /** The record that came first, or first behind the last seal; `time` in milliseconds since the epoch. */
+  unsealed: { number: number; time: number } | null = null;
   /** Of the last KEPT records, by number. */
   #hashes: string[] = [];
   /** What the last record holds, where that is not what it says: the next one may name either. */
@@ -57,6 +59,7 @@ export class Chain {
     const behind = last?.partition === partition ? last : null;
     this.records++;
     let number = scan.sequence;
+    this.unsealed ??= { number, time: Date.parse(scan.time) };
     const linked = behind !== null && (previous === behind.hash || previous === this.#computed);
     // Of a record that was changed, what it follows says more than its number.
     if (!intact && linked) number = behind!.to + 1;

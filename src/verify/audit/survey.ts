@@ -25,6 +25,8 @@ export interface Survey {
   lostSeals: ByteRange[];
   /** When the last seal was made, milliseconds since the epoch; null: there is none. */
   sealedAt: number | null;
+  /** The record that came first behind the last seal, of all where there is none, and when; null: none came. */
+  unsealed: Chain['unsealed'];
   /** Runs of keys that are not to be trusted. */
   untrusted: SealRun[];
 }
@@ -61,6 +63,7 @@ export function survey(chain: Chain, seals: Seals, trusted: ReadonlySet<string>,
     sealed,
     ...looseSeals(runs, anyStart),
     sealedAt: runs.length > 0 ? Math.max(...runs.slice(-1000).map(({ time }) => time)) : null,
+    unsealed: chain.unsealed,
     untrusted: seals.runs.filter((run) => !runs.includes(run)),
   };
 }

@@ -36,7 +36,7 @@ export interface AuditRules {
   anyStart: boolean;
   /** Kafka has deleted the beginning of a partition. */
   deleted: boolean;
-  /** The end of a stream may wait for its seal for so long after the last one, milliseconds. */
+  /** The end of a stream may wait for its seal for so long after the last one, or after its first record, milliseconds. */
   unsealedFor: number;
   now: number;
 }
@@ -90,8 +90,9 @@ export function judgeStream(
   for (const { from, to } of inclusive(second.repeated)) add('repeated', from, to);
   for (const { from, to } of seen.lostSeals) add('unsealed', from, to);
   for (const gap of sealed.missing(first, last + 1)) {
-    if (gap.to > last && waits(seen, rules)) {
-      notes.push(`from ${gap.from} on they wait for their seal`);
+    const since = gap.to > last ? waitsSince(gap.from, seen, rules) : null;
+    if (since !== null) {
+      notes.push(`from ${gap.from} on they wait for their seal, since ${new Date(since).toISOString()}`);
       continue;
     }
     for (const { from, to } of cover.present(gap.from, gap.to)) add('unsealed', from, to - 1);
@@ -118,9 +119,14 @@ export function judgeStream(
   };
 }
 
-/** Whether the end may still wait for its seal. */
-function waits({ sealedAt }: Survey, { unsealedFor, now }: AuditRules): boolean {
-  return sealedAt !== null && now - sealedAt < unsealedFor;
+/**
+ * Since when the end, from this number on, waits for its seal, which is not late yet: since the last one, or, of a stream that
+ * begins or goes on after a pause, since its first record. Null: a seal is missing. What lies ahead of now says nothing.
+ */
+function waitsSince(from: number, { sealedAt, unsealed }: Survey, { unsealedFor, now }: AuditRules): number | null {
+  if (sealedAt !== null && now - sealedAt < unsealedFor) return sealedAt;
+  if (unsealed?.number !== from || !(Math.abs(now - unsealed.time) < unsealedFor)) return null;
+  return unsealed.time;
 }
 
 const WORDS: Record<Exclude<FindingKind, 'repeated'>, string> = {

@@ -214,6 +214,32 @@ test('the end of a stream that goes on may wait for its seal', async () => {
   assert.equal((await verifyFile({ unsealedFor: 1 })).result, 'incomplete');
 });
 
+test('so may a stream that has just begun, or goes on after a pause', async () => {
+  const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
+  const check = async (records: readonly MadeRecord[], expected: string, note = '') => {
+    assert.equal(await found(records, { unsealedFor: 120_000 }), expected);
+    const [stream] = (await verifyFile({ unsealedFor: 120_000 })).streams;
+    assert.equal(
+      stream!.reasons.some((reason) => /wait for their seal, since/.test(reason)),
+      note !== '',
+    );
+    if (note) assert.match(stream!.reasons.join(), new RegExp(note));
+  };
+  const events = (stream: MadeStream, count: number) => Array.from({ length: count }, () => stream.event());
+  await check(events(new MadeStream('orders', { begins: ago(10_000) }), 5), '', 'from 1 on .* since 20');
+  // Whoever cuts off all seals cuts them off from older records, too.
+  await check(events(new MadeStream('orders', { begins: ago(121_000) }), 5), 'unsealed 1-5');
+  await check(events(new MadeStream('orders', { begins: ago(-3_600_000) }), 5), 'unsealed 1-5');
+  const paused = new MadeStream('orders', { begins: ago(3_600_000) });
+  const before = paused.run(10);
+  paused.pause(3_590_000);
+  await check([...before, ...events(paused, 5)], '', 'from 11 on .* since 20');
+  const cut = new MadeStream('orders', { begins: ago(3_600_000) });
+  const sealed = [...cut.run(10), ...events(cut, 5)];
+  cut.pause(3_590_000);
+  await check([...sealed, ...events(cut, 5)], 'unsealed 11-20');
+});
+
 test('keys follow each other from the pinned one', async () => {
   const stream = new MadeStream('orders');
   const records = [...stream.run(10)];
