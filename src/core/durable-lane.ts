@@ -34,6 +34,8 @@ export interface Parcel {
 
 /** The disk behind it. */
 export interface DurableOutlet {
+  /** Why it does not take the block at hand; null where it does. */
+  readonly error: string | null;
   /** Sets so many bytes aside; resolves with what gives them back. Rejects with the signal's reason when that aborts first. */
   reserve(bytes: number, signal: AbortSignal): Promise<() => void>;
   /** The same where there is room now; null: there is none. */
@@ -277,7 +279,7 @@ export class DurableLane {
   #settle(block: OpenBlock, error: Error | null): void {
     this.#sealed.delete(block);
     for (const waiter of block.waiters) {
-      if (error) this.#fail(waiter, new NotDurable(`the disk does not take it: ${error.message}`));
+      if (error) this.#fail(waiter, new NotDurable(refusedBy(error.message)));
       else this.#done(waiter);
     }
     if (this.#sealed.size > 0) return;
@@ -312,9 +314,11 @@ export class DurableLane {
     // What the disk said meanwhile is heard first: what is there must not be refused, and come again.
     if (stood) return;
     const blocks = this.#open ? [...this.#sealed, this.#open] : [...this.#sealed];
+    const { error } = this.#o.outlet;
+    const why = error === null ? 'the disk takes too long' : refusedBy(error);
     for (const { waiters } of blocks) {
       for (const waiter of waiters) {
-        if (waiter.deadline <= now) this.#fail(waiter, new NotDurable('the disk takes too long'));
+        if (waiter.deadline <= now) this.#fail(waiter, new NotDurable(why));
       }
     }
     for (const block of this.#sealed) {
@@ -348,4 +352,8 @@ export class DurableLane {
     if (this.#sealed.size === 0) return;
     await abortable(new Promise<void>((resolve) => this.#idle.push(resolve)), signal);
   }
+}
+
+function refusedBy(error: string): string {
+  return `the disk does not take it: ${error}`;
 }

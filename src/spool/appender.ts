@@ -69,7 +69,8 @@ export interface Placing {
 }
 
 const RETRY_MS = 1000;
-/** What is written to see whether the disk takes anything. */
+/** What is written to see whether the disk takes anything; a kill may leave it. */
+export const PROBE_FILE = 'probe';
 const PROBE = Buffer.alloc(64 << 10);
 
 export class Appender {
@@ -287,17 +288,17 @@ export class Appender {
 
   async #look(): Promise<void> {
     if (this.#closing || this.error === null) return;
-    const probe = join(this.#o.dir, 'probe');
+    const probe = join(this.#o.dir, PROBE_FILE);
+    let failed: Error | null = null;
     try {
       await makeDirectory(this.#o.dir);
       await (await writeSynced(probe, [PROBE])).close();
-      this.error = null;
     } catch (error) {
-      this.error = (error as Error).message;
-      this.#lookLater();
-    } finally {
-      await rm(probe, { force: true }).catch((error) => this.#o.warn('cannot remove what was tried', error));
+      failed = error as Error;
     }
+    await rm(probe, { force: true }).catch((error) => this.#o.warn('cannot remove what was tried', error));
+    this.error = failed?.message ?? null;
+    if (failed) this.#lookLater();
   }
 
   /** Keeps the block for a while; true: a reader has taken it. */

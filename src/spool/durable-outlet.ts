@@ -9,6 +9,9 @@ export const AROUND = 4096;
 
 export function durableOutlet(spool: Spool, partition: SpoolPartition): DurableOutlet {
   return {
+    get error() {
+      return partition.writeError;
+    },
     reserve: (bytes, signal) => spool.reserve(bytes + AROUND, signal),
     reserveNow: (bytes) => spool.reserveNow(bytes + AROUND),
     async put(block: Block, signal: AbortSignal) {

@@ -4,9 +4,10 @@
  * quarantine and counted. Damage elsewhere is found when it is read. So is what the disk does not give, also of the last
  * segment, which then is not appended to any more: it may be read when its turn comes.
  */
-import { readdir, stat, truncate, unlink } from 'node:fs/promises';
+import { readdir, rm, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '../log.ts';
+import { PROBE_FILE } from './appender.ts';
 import { completeNotes } from './lazy-notes.ts';
 import { Producers } from './producers.ts';
 import { quarantine } from './quarantine.ts';
@@ -45,6 +46,7 @@ export async function find(dir: string): Promise<FoundSpool> {
   try {
     const interrupted = await finishReplacing(dir);
     if (interrupted) log.warn(`spool: a repair of ${dir} was interrupted; it is ${interrupted}`);
+    await rm(join(dir, PROBE_FILE), { force: true });
     const bases = await basesIn(dir);
     const segments: Segment[] = [];
     const waiting = new Waiting();

@@ -218,6 +218,11 @@ export class SpoolPartition {
     return this.#progress.producersAreUnsafe;
   }
 
+  /** Why the disk does not take the block at hand; null when it does. */
+  get writeError(): string | null {
+    return this.#appender.error;
+  }
+
   /** What the disk does not do, and why: one sentence each. */
   get errors(): string[] {
     const { error, syncError } = this.#appender;

@@ -101,6 +101,14 @@ test('at the deadline who waits is told so, and what nobody waits for is thrown 
   await assert.rejects(lane.reserve(100, soon()), /the local log of t is full/);
 });
 
+test('who waits for a disk that says why it takes nothing hears that', async () => {
+  const { disk, lane, stream } = held();
+  disk.broken = new Promise<never>(() => undefined);
+  disk.error = 'ENOSPC: no space left on device, write';
+  const { durable } = await lane.add(stream, parcelOf([{ key: 'a' }]), performance.now() + 300);
+  await assert.rejects(durable, /the disk does not take it: ENOSPC: no space left/);
+});
+
 test('after it stood still, what the disk has done meanwhile is answered, though the deadline is over', async () => {
   const { disk, lane, stream } = held();
   const { durable } = await lane.add(stream, parcelOf([{ key: 'a' }]), performance.now() + 300);

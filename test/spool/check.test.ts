@@ -44,6 +44,14 @@ test('files without damage are whole, and stay as they are when they are repaire
   assert.equal((await readBack(dir)).numbers.length, 40);
 });
 
+test('what a disk was tried with when the process was killed is no damage, and gone at the next start', async (t) => {
+  const { dir, partition } = await written(t);
+  await writeFile(join(partition, 'probe'), Buffer.alloc(65_536));
+  assert.deepEqual(await checkPartition(partition), { segments: 5, records: 40, flaws: [] });
+  assert.equal((await readBack(dir)).numbers.length, 40);
+  assert.ok(!(await readdir(partition)).includes('probe'));
+});
+
 test('damage in the middle, at the beginning and an empty segment are found, taken out and kept', async (t) => {
   const { dir, partition, segment } = await written(t);
   const size = (await stat(segment(0))).size / 9;

@@ -18,6 +18,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { durableOutlet } from '../../src/spool/durable-outlet.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { directory } from '../support/directory.ts';
 import { block, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
@@ -323,6 +324,7 @@ test('a disk that is not full any more is found so, also where nobody waits for 
     }
     await pause(1500);
     assert.match(spool.errors().join(), /cannot write: ENOSPC/);
+    assert.match(durableOutlet(spool, partition).error!, /^ENOSPC/);
     await rm(join(dir, 'filler'));
     await until('nothing is wrong', () => spool.errors().length === 0);
     assert.ok(!(await readdir(join(dir, `${TOPIC}-0`))).includes('probe'));

@@ -15,6 +15,7 @@ export function laneOn(outlet: DurableOutlet, blockBytes = 500_000, bytes = 32 <
 export class Disk implements DurableOutlet {
   readonly written: { block: Block; synced: PromiseWithResolvers<void>; signal: AbortSignal }[] = [];
   full = false;
+  error: string | null = null;
   broken: Promise<never> | null = null;
 
   reserveNow(): (() => void) | null {
