@@ -74,6 +74,20 @@ test('keys replace each other, each named by the one before, and old private hal
   }
 });
 
+test('the first key leads to those that come, however late the first event is', async () => {
+  await using home = await makeHome();
+  const { agent, socket } = await startAudit(home, {}, { seal: { every: 1, rotate: '1m' } }, { clock: 20 });
+  const [shown] = (await patiently(socket, null, {}, '/v1/audit/key')).body.keys;
+  // Keys would have been replaced by now.
+  await agent.until(({ time }) => Date.parse(time) - Date.parse(shown.from) > 90_000, 'a minute and a half is over');
+  await patiently(socket, eventOf('a'), ORDERS);
+  await agent.until(({ audit: { seals } }) => seals >= 2, 'it is sealed, and once more with what comes next');
+  await agent.stop();
+  const [stream] = checkedStreams(await auditOnDisk(home.dataDir)).values();
+  assert.equal(stream!.seals[0]!.key, shown.key);
+  assert.notEqual(stream!.seals[1]!.next_key, shown.key);
+});
+
 test('a rotation that was interrupted is finished by the next process', async () => {
   await using home = await makeHome();
   const first = await startAudit(home, {}, { seal: { every: 1 } });

@@ -42,7 +42,7 @@ interface Stored {
   agent_id: string;
   current: string;
   next: string | null;
-  keys: KeyValidity[];
+  keys: readonly KeyValidity[];
 }
 
 export class SealKeys {
@@ -50,9 +50,11 @@ export class SealKeys {
   readonly #agentId: string;
   #current: Pair;
   #next: Pair | null;
-  #keys: KeyValidity[];
+  /** Is to be the next one, when keys.json says so. */
+  #made: Pair | null = null;
+  #keys: readonly KeyValidity[];
 
-  private constructor(dir: string, agentId: string, current: Pair, next: Pair | null, keys: KeyValidity[]) {
+  private constructor(dir: string, agentId: string, current: Pair, next: Pair | null, keys: readonly KeyValidity[]) {
     this.#dir = dir;
     this.#agentId = agentId;
     this.#current = current;
@@ -112,32 +114,39 @@ export class SealKeys {
     return { pair, nextKey };
   }
 
-  /** From now on seals name a new key as the next one. */
+  /** From now on seals name a new key as the next one; it is on the medium before they do, for the next process. */
   async begin(): Promise<void> {
-    this.#next ??= await makePair(this.#dir);
-    await this.#store();
+    if (this.#next) return;
+    this.#made ??= await makePair(this.#dir);
+    await this.#store(this.#current, this.#made);
+    this.#next = this.#made;
+    this.#made = null;
   }
 
-  /** Every stream has a seal that names the new key: it is in use, and the old private half is wiped. */
+  /**
+   * Every stream has a seal that names the new key: it is in use, and the old private half is wiped. Rejects where the disk
+   * does not take that; then the keys are as they were.
+   */
   async finish(): Promise<void> {
     if (!this.#next) return;
     const now = new Date().toISOString();
     const keys = this.#keys.map((one) => (one.to === null ? { ...one, to: now } : one));
     keys.push({ key: this.#next.key, from: now, to: null });
-    this.#keys = keys.length > MOST_KEPT ? [keys[0]!, ...keys.slice(1 - MOST_KEPT)] : keys;
+    const kept = keys.length > MOST_KEPT ? [keys[0]!, ...keys.slice(1 - MOST_KEPT)] : keys;
+    await this.#store(this.#next, null, kept);
+    this.#keys = kept;
     this.#current = this.#next;
     this.#next = null;
-    await this.#store();
     await this.#wipeOthers();
   }
 
-  async #store(): Promise<void> {
+  async #store(current = this.#current, next = this.#next, keys: readonly KeyValidity[] = this.#keys): Promise<void> {
     const stored: Stored = {
       format: FORMAT,
       agent_id: this.#agentId,
-      current: this.#current.key,
-      next: this.#next?.key ?? null,
-      keys: this.#keys,
+      current: current.key,
+      next: next?.key ?? null,
+      keys,
     };
     await replaceFile(join(this.#dir, 'keys.json'), [Buffer.from(`${JSON.stringify(stored)}\n`)]);
   }
@@ -165,14 +174,14 @@ export class SealKeys {
 async function makePair(dir: string): Promise<Pair> {
   const seed = randomBytes(SECRET_BYTES);
   const pair = keyPair(seed);
-  const file = await open(
-    join(dir, `${pair.key}.key`),
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
-    MODE,
-  );
+  const path = join(dir, `${pair.key}.key`);
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, MODE);
   try {
     await file.writeFile(seed);
     await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
   } finally {
     await file.close();
   }

@@ -210,8 +210,10 @@ export class AuditInputSource implements OpenInput {
 
   async #rotate(): Promise<void> {
     const keys = this.#keys!;
-    await keys.begin();
     const { streams } = this.#store!.chains;
+    // Nothing would lead from a key that no seal has to the next one: whoever pinned it would trust none of what comes.
+    if (streams.size === 0) return;
+    await keys.begin();
     // Those that say already what comes next need no other seal for that.
     const left = [...streams.values()].filter(({ sealed }) => sealed.key !== keys.next);
     await this.#intake!.seal(left.map(({ name }) => name));
