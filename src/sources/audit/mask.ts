@@ -9,6 +9,7 @@ import { Pool, type Slot } from '../../core/pool.ts';
 import { Kernel } from '../../kernel/kernel.ts';
 import { atOnce, MaskKernel } from '../../kernel/process/mask.ts';
 import type { MaskRule } from '../../kernel/process/mask-rules.ts';
+import { MOST_EVENT_BYTES } from './event.ts';
 import { malformed } from './refusal.ts';
 
 /** Before the event, as before lines: the kernel may look behind. */
@@ -21,6 +22,8 @@ const TEXT = /"(?:[^"\\]|\\.)*"/gs;
 export class EventMask {
   readonly #slot: Slot;
   readonly #kernel: MaskKernel;
+  /** A pattern was not through with what was masked last. */
+  #tooLong = false;
 
   private constructor(slot: Slot, kernel: MaskKernel) {
     this.#slot = slot;
@@ -36,16 +39,20 @@ export class EventMask {
     return new EventMask(slot, new MaskKernel(kernel.process, kernel.takeArena(), rules, key));
   }
 
-  /** The event as it is kept. Throws an AuditRefusal where a secret is no text, so that no JSON would be left. */
+  /**
+   * The event as it is kept; one that is too large is left to be refused. Throws an AuditRefusal where a secret is no text, so
+   * that no JSON would be left, and where a pattern is not through with it.
+   */
   mask(event: Buffer): Buffer {
+    if (event.length > MOST_EVENT_BYTES) return event;
     // A digit may be written as \u0031.
     const plain = textsOf(event, (text) => text);
-    const masked = this.#masked(plain) ?? event;
+    const masked = this.#searched(plain) ?? event;
     if (masked !== event && isJson(event) && !isJson(masked)) {
       throw malformed('has a secret that is no text, and no JSON when that is masked: send it as text', {});
     }
     // What must have escapes, as line feeds, is in the way of patterns still.
-    return textsOf(masked, (text) => this.#masked(Buffer.from(text))?.toString() ?? null);
+    return textsOf(masked, (text) => this.#searched(Buffer.from(text))?.toString() ?? null);
   }
 
   /** A line of a file that is JSON, and was masked as it lies there: what is secret behind its escapes. Null: nothing is. */
@@ -53,6 +60,18 @@ export class EventMask {
     const masked = this.#masked(textsOf(line, (text) => text)) ?? line;
     const all = textsOf(masked, (text) => this.#masked(Buffer.from(text))?.toString() ?? null);
     return all === line ? null : all;
+  }
+
+  /** As `#masked`; what takes too many steps would be masked as a whole, and of an event nothing but secrets may be. */
+  #searched(text: Buffer): Buffer | null {
+    const masked = this.#masked(text);
+    if (this.#tooLong) {
+      throw malformed(
+        'takes a pattern of mask too many steps: send less in one event, or make the pattern simpler',
+        {},
+      );
+    }
+    return masked;
   }
 
   /** Null: there is nothing secret in it. */
@@ -66,7 +85,8 @@ export class EventMask {
     source[0] = 0;
     length[0] = text.length;
     flags[0] = 0;
-    const { found } = atOnce(this.#kernel.mask(this.#slot, 1, 0, false));
+    const { found, tooLong } = atOnce(this.#kernel.mask(this.#slot, 1, 0, false));
+    this.#tooLong = tooLong > 0;
     if (found.every((secrets) => secrets === 0)) return null;
     return Buffer.from(bytes.subarray(starts[0]! - bytesAt, ends[0]! - bytesAt));
   }

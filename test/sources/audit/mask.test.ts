@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MaskRule } from '../../../src/kernel/process/mask-rules.ts';
+import { MOST_EVENT_BYTES } from '../../../src/sources/audit/event.ts';
 import { EventMask } from '../../../src/sources/audit/mask.ts';
 
 const CARD = '4111111111111111';
@@ -52,4 +53,21 @@ test('what has nothing secret in it keeps its bytes, and what is no JSON is left
   const mask = await EventMask.of(RULES, null);
   const broken = Buffer.from('{"a":"\\n\xff"}', 'latin1');
   assert.deepEqual(mask!.mask(broken), broken, 'no UTF-8');
+});
+
+test('where a pattern is not through with an event that is said, and nothing else of it is hidden', async () => {
+  const mask = await EventMask.of([{ rule: 'pattern', pattern: 'a(b|c)*d', with: null }], null);
+  for (const text of ['a1 '.repeat(30_000), `\\n${'a1 '.repeat(30_000)}`]) {
+    assert.throws(() => mask!.mask(Buffer.from(`{"a":"${text}"}`)), /takes a pattern of mask too many steps/);
+  }
+  assert.equal(mask!.mask(Buffer.from('{"a":"abcd"}')).toString(), '{"a":"ab*d"}');
+});
+
+test('what is too large is not looked at: it is refused', async () => {
+  const mask = await EventMask.of(RULES, null);
+  const large = (bytes: number) => Buffer.from(`{"c":"${CARD}","a":"`.padEnd(bytes - 2, 'x').concat('"}'));
+  const isKept = (event: Buffer) => mask!.mask(event).equals(event);
+  assert.ok(!isKept(large(MOST_EVENT_BYTES)));
+  // The second is larger than what the kernel has for one.
+  for (const bytes of [MOST_EVENT_BYTES + 1, 3 << 20]) assert.ok(isKept(large(bytes)));
 });
