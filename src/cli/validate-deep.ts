@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Fault, formatFault } from '../config/errors.ts';
 import { count } from '../core/units.ts';
-import { positionsTopic } from '../delivery/exactly-once.ts';
-import type { ExaminedTopic } from '../kafka/examine/asked.ts';
+import { chainedId, positionsTopic } from '../delivery/exactly-once.ts';
+import type { ExaminedTopic, ExaminedTransactions } from '../kafka/examine/asked.ts';
 import type { Examination } from '../kafka/examine/examine.ts';
 import type { TopicFacts } from '../kafka/examine/topics.ts';
+import { transactionalId } from '../kafka/transactions/exactly-once.ts';
 import type { LocatedConfig } from '../options.ts';
 import { INPUTS } from '../sources/all.ts';
 
@@ -28,7 +29,7 @@ export async function askKafka({ config, says }: Pick<LocatedConfig, 'config' | 
   const { kafka } = config;
   if (kafka.brokers.length === 0) return null;
   const { examineKafka } = await import('../kafka/examine/examine.ts');
-  const asked = { kafka, topics: topicsOf(config), agentId: agentIdIn(config.data_dir) };
+  const asked = { kafka, topics: topicsOf(config), transactions: transactionsOf(config) };
   let examination: Examination;
   try {
     examination = await examineKafka(asked, AbortSignal.timeout(LIMIT_MS));
@@ -78,10 +79,24 @@ function topicsOf(config: LocatedConfig['config']): ExaminedTopic[] {
     topic,
     path,
   }));
-  if (config.kafka.delivery === 'exactly_once') {
+  if (transactionsOf(config).length > 0) {
     all.push({ topic: positionsTopic(config), path: ['kafka', 'topic_prefix'], positions: true });
   }
   return all.filter(({ topic }, i) => all.findIndex((other) => other.topic === topic) === i);
+}
+
+/** Exactly once, and of what is chained, which goes in transactions whatever the rest goes by. */
+function transactionsOf(config: LocatedConfig['config']): ExaminedTransactions[] {
+  const { audit, data_dir, kafka } = config;
+  const agentId = agentIdIn(data_dir);
+  return [
+    ...(kafka.delivery === 'exactly_once'
+      ? [{ id: transactionalId(agentId, positionsTopic(config)), path: ['kafka', 'delivery'], reason: 'exactly_once' }]
+      : []),
+    ...(audit
+      ? [{ id: transactionalId(chainedId(agentId), audit.topic), path: ['audit', 'topic'], reason: audit.topic }]
+      : []),
+  ];
 }
 
 /** Under which an agent has worked here; without one, that of nobody. */

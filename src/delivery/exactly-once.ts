@@ -35,6 +35,11 @@ export function positionsTopic({ kafka }: CommonConfig): string {
   return `${kafka.topic_prefix}.positions`;
 }
 
+/** Who sends what is chained: an agent of its own to the positions topic. */
+export function chainedId(agentId: string): string {
+  return `${agentId}-chained`;
+}
+
 interface Identity {
   agentId: string;
   /** Another process works under the agent id. */
@@ -98,7 +103,7 @@ export async function openChained(parts: Omit<Parts, 'positions'> & Identity): P
   const dataDir = join(config.data_dir, 'audit');
   await makeDirectory(dataDir);
   return ExactlyOnce.open(client, {
-    agentId: `${agentId}-chained`,
+    agentId: chainedId(agentId),
     dataDir,
     host: config.host,
     topic: positionsTopic(config),

@@ -124,6 +124,27 @@ test('rights that are missing are named, with whom to give them', { skip }, asyn
   assert.deepEqual([may.code, may.findings.filter((line) => line.startsWith('error'))], [0, []]);
 });
 
+test('an audit stream goes in transactions, and needs the rights to them, whatever the rest goes by', {
+  skip,
+}, async () => {
+  await using home = await makeHome();
+  await createTopic(kafka.brokers, 'audited');
+  const alice = { principal: 'User:alice', host: '*', permissionType: 3, resourcePatternType: 3 };
+  const acl = [4, 8, 10].map((operation) => ({ ...alice, resourceType: 2, resourceName: 'audited', operation }));
+  await withAdmin(kafka.brokers, (a) => a.createAcls({ acl }));
+  const sasl = { mechanism: 'plain', username: 'alice', password: USERS.alice };
+  const audit = { listen: [`unix://${home.path('audit.sock')}`], topic: 'audited' };
+  const { code, findings } = await deep(home, { kafka: { brokers: [kafka.saslBrokers], sasl }, audit });
+  assert.equal(code, 1);
+  assert.deepEqual(
+    findings.filter((line) => /audited|positions|transactional/.test(line)),
+    [
+      'error: kafka.topic_prefix runnel.positions may not be seen: give User:alice Describe, Read and Write on this topic',
+      'error: audit.topic audited: no right to the transactional id runnel-0000000000000000-chained-audited: give User:alice Describe and Write on the ids that begin with runnel-',
+    ],
+  );
+});
+
 test('each broker that cannot be used is named, and why', { skip }, async () => {
   await using home = await makeHome();
   const nobody = `127.0.0.1:${await freePort()}`;

@@ -92,12 +92,17 @@ export async function describeTopics(
   return new Map(told.map((resource) => [resource.resourceName, entries(resource)]));
 }
 
-/** The least number of replicas that a partition of the topic has (0: it has none), and these settings of it. */
+/**
+ * The least number of replicas that a partition of the topic has, and these settings of it. Rejects where the topic may not be
+ * seen, or is not there.
+ */
 export async function topicSettings(link: Link, topic: string, settings: readonly string[]): Promise<TopicSettings> {
-  const answer = await metadata(link, [topic]);
-  const replicas = (answer.topicMetadata[0]?.partitionMetadata ?? []).map((part) => part.replicas?.length ?? 0);
+  const said = (await metadata(link, [topic])).topicMetadata[0];
+  if (said?.topicErrorCode) throw new BrokerError('no broker tells of it', said.topicErrorCode);
+  const replicas = (said?.partitionMetadata ?? []).map((part) => part.replicas?.length ?? 0);
+  if (replicas.length === 0) throw new Error('no broker tells of its partitions');
   const told = await describeTopics(link, [topic], settings);
-  return { replicas: replicas.length === 0 ? 0 : Math.min(...replicas), settings: told.get(topic) ?? null };
+  return { replicas: Math.min(...replicas), settings: told.get(topic) ?? null };
 }
 
 /** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */

@@ -22,8 +22,17 @@ export interface ExaminedTopic {
 export interface Examined {
   kafka: CommonConfig['kafka'];
   topics: readonly ExaminedTopic[];
-  /** With exactly_once: under which one works, or would. */
-  agentId: string;
+  /** Transactions that it will send in; one stands for those that have the same reason. */
+  transactions: readonly ExaminedTransactions[];
+}
+
+export interface ExaminedTransactions {
+  /** The transactional id; of agents that have not run yet, that of nobody. */
+  id: string;
+  /** The option because of which there are any. */
+  path: Path;
+  /** The same in a word. */
+  reason: string;
 }
 
 /** To whom a right would be given. */

@@ -1,14 +1,14 @@
-/** Whether what a producer needs beside topics may be had: an id of its own, and with exactly_once transactional ids. */
+/** Whether what a producer needs beside topics may be had: an id of its own, and where there are transactions their ids. */
 import type { Link } from '../connect/connection.ts';
 import type { Links } from '../connect/connections.ts';
 import { coordinatorOf, initProducerId } from '../connect/requests.ts';
 import { actionFor, BrokerError } from '../wire/errors.ts';
-import { type Examined, type Objection, whoAsks } from './asked.ts';
+import { type Examined, type ExaminedTransactions, type Objection, whoAsks } from './asked.ts';
 
 export async function examineProducers(
   link: Link,
   links: Links,
-  { kafka, agentId }: Examined,
+  { kafka, transactions }: Examined,
   findings: Objection[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -17,22 +17,25 @@ export async function examineProducers(
     const message = `is without the right to write idempotently, so that records may come twice after failures: give ${who} IdempotentWrite on the cluster`;
     findings.push({ level: 'warning', about: ['kafka'], message });
   }
-  if (kafka.delivery !== 'exactly_once') return;
-  const refuse = (id: string, rights: string) =>
+  const refuse = ({ path, reason }: ExaminedTransactions, id: string) =>
     findings.push({
       level: 'error',
-      about: ['kafka', 'delivery'],
-      message: `exactly_once: no right to the transactional id ${id}: give ${who} ${rights} on the ids that begin with runnel-`,
+      about: path,
+      message: `${reason}: no right to the transactional id ${id}: give ${who} Describe and Write on the ids that begin with runnel-`,
     });
-  const own = `runnel-${agentId}-${kafka.topic_prefix}.positions`;
-  if (await isDenied(coordinatorOf(link, own, 'transaction'))) return void refuse(own, 'Describe and Write');
+  const described: ExaminedTransactions[] = [];
+  for (const one of transactions) {
+    if (await isDenied(coordinatorOf(link, one.id, 'transaction'))) refuse(one, one.id);
+    else described.push(one);
+  }
+  if (described.length === 0) return;
   // Another id than any agent has: whoever asks for one ends the transactions under it.
   const nobodys = `runnel-${'0'.repeat(16)}-validate`;
   const asked = async () => {
     const coordinator = await links.to(await coordinatorOf(link, nobodys, 'transaction'), 'admin', signal);
     await initProducerId(coordinator, { id: nobodys, timeout: kafka.transaction_timeout });
   };
-  if (await isDenied(asked())) refuse(nobodys, 'Describe and Write');
+  if (await isDenied(asked())) refuse(described[0]!, nobodys);
 }
 
 /** What passes by itself (a coordinator that is being chosen) says nothing of rights. */

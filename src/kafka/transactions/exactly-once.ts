@@ -42,6 +42,10 @@ export interface ExactlyOnceOptions {
   longest_pause?: number;
 }
 
+export function transactionalId(agentId: string, topic: string): string {
+  return `runnel-${agentId}-${topic}`;
+}
+
 export class ExactlyOnce {
   readonly #client: KafkaClient;
   readonly #o: ExactlyOnceOptions;
@@ -104,7 +108,7 @@ export class ExactlyOnce {
     if (!sender) {
       sender = new TransactionalSender(this.#client, {
         topic,
-        transactionalId: `runnel-${this.#o.agentId}-${topic}`,
+        transactionalId: transactionalId(this.#o.agentId, topic),
         timeout: this.#o.timeout,
         positions: this.#positions,
         room: this.#o.room,
