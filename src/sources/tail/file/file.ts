@@ -76,7 +76,12 @@ export class TrackedFile extends FileState implements Queued {
     generation: Generation,
     persisted: boolean,
   ) {
-    super(path, stat, new FileStream(context, generation, persisted, persisted ? 0n : stat.mtimeNs), sumOf(generation));
+    super(
+      path,
+      stat,
+      new FileStream(context, generation, persisted, persisted ? undefined : stat.mtimeNs),
+      sumOf(generation),
+    );
     this.#context = context;
     this.#takeUp(persisted, stat);
     if (persisted) context.positions.use(generation, context.input.name);
@@ -184,7 +189,9 @@ export class TrackedFile extends FileState implements Queued {
     if (!moved) this.stream.end();
     const generation = this.#successor(0);
     const stat = this.fd === null ? null : fstatSync(this.fd, { bigint: true });
-    this.stream = new FileStream(this.#context, generation, false, stat?.mtimeNs ?? 0n);
+    // Anybody may have set a time that is still to come.
+    if (stat) generation.began = Math.min(Number(stat.mtimeMs), Date.now());
+    this.stream = new FileStream(this.#context, generation, false, stat?.mtimeNs);
     if (stat && !this.packed) takeAges(generation, Number(stat.size), byClock(Number(stat.mtimeMs)));
     this.position = 0;
     this.hole = 0;

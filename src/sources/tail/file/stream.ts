@@ -31,7 +31,7 @@ export class FileStream implements Stream {
   readonly generation: Generation;
   /** True: the generation is in the journal, or on its way there. Records go out under its id when it is there. */
   persisted: boolean;
-  /** When the file, as it was found, had been written last: copies are younger. 0: from before a restart. */
+  /** When the file, as it was found, had been written last, nanoseconds: copies are younger. 0: that is not known any more. */
   readonly since: bigint;
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
@@ -44,11 +44,11 @@ export class FileStream implements Stream {
   /** Dropped while nothing is in flight. */
   #parts: TopicStreams | undefined;
 
-  constructor(context: TailContext, generation: Generation, persisted: boolean, since = 0n) {
+  constructor(context: TailContext, generation: Generation, persisted: boolean, since?: bigint) {
     this.#context = context;
     this.generation = generation;
     this.persisted = persisted;
-    this.since = since;
+    this.since = since ?? BigInt(generation.began ?? 0) * 1_000_000n;
     if (generation.watched) generation.watched.passing = false;
     const { routing, input, positions } = context;
     if (routing === undefined || generation.routed === routing?.sum) return;

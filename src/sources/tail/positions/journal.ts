@@ -12,7 +12,7 @@
  *   topic     u32 crc | u8 5 | u8 0 | u16 text bytes | u32 number | u32 seen | u64 position | u64 skipped | text | zeros up to a unit
  *             (since format 3)
  *
- * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"skipped"][,"named"][,"real"][,"routed"][,"cursor"]};
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"skipped"][,"named"][,"real"][,"began"][,"routed"][,"cursor"]};
  * of a topic its name. Where an input's lines go to several topics the position is the lowest of theirs, and each is
  * said by an entry of its own; a file entry without `routed` ends that. Only a journal that has those is of format 3. `number` ties the
  * entries of one file together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
@@ -121,6 +121,8 @@ export interface Generation extends Inode {
   named: boolean;
   /** Where it was under that name, if links led there. */
   real?: string;
+  /** When its file had been written last as it was found truncated, milliseconds since the epoch: what is older is a copy of what that held before. */
+  began?: number;
 }
 
 /** The path under which an input's first start is kept: no file is called like this. */
@@ -193,9 +195,9 @@ export function wholeEntries(g: Generation): Buffer[] {
 }
 
 export function fileEntry(g: Generation): Buffer {
-  const { id, input, path, base, whole, damaged, carried, cut, skipped, real, routed, cursor } = g;
+  const { id, input, path, base, whole, damaged, carried, cut, skipped, real, began, routed, cursor } = g;
   const named = g.named || undefined;
-  const said = { id, input, path, base, whole, damaged, carried, cut, skipped, named, real, routed, cursor };
+  const said = { id, input, path, base, whole, damaged, carried, cut, skipped, named, real, began, routed, cursor };
   const text = Buffer.from(JSON.stringify(said));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
@@ -308,7 +310,7 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
     const said = JSON.parse(text) as Pick<
       Generation,
       | ('id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut' | 'skipped' | 'named' | 'real')
-      | ('routed' | 'cursor')
+      | ('began' | 'routed' | 'cursor')
     >;
     const file = blank(said);
     const known = files.get(number);

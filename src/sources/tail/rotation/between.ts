@@ -99,6 +99,8 @@ function isBetween({ g, at, now }: Candidates, { path, stat }: NearbyFile): bool
   const seen = g.seen * 1000 - NOTICED_MS;
   const [born, modified] = [Number(stat.birthtimeMs), Number(stat.mtimeMs)];
   const tells = birthOf(stat) !== 0;
+  // A copy of what the known one held before it was truncated: that was read, or lost, then.
+  if (g.began !== undefined && (tells ? Math.min(born, modified) : modified) <= g.began) return false;
   const isPacked = isNamedArchive(path);
   const wasPacked = isNamedArchive(at.path);
   // Of a compressed file it may be that of its content.

@@ -167,6 +167,27 @@ test('killed before it was stored that the known one lost its name: what was rea
   await assertNothingMore(bench, input);
 });
 
+test('a copy of what the known one held before it was truncated is not read: that was read then', async (t) => {
+  const { bench, input } = await known(t);
+  let out = await bench.start(input);
+  await until('found', () => bench.source.files().length === 1);
+  ROTATIONS['by copying']!(bench, 1);
+  await until('truncated', () => bench.source.files()[0]!.size === 0);
+  appendFileSync(bench.path('a.log'), 'begun anew\n');
+  await out.count(1);
+  await bench.stop();
+  await later(bench);
+  for (const [i, text] of ['next\n', 'the last\n'].entries()) {
+    renameSync(bench.path('a.log'), bench.path(`a.log.${i + 2}`));
+    writeFileSync(bench.path('a.log'), text);
+    await later(bench);
+  }
+  out = await bench.start(input);
+  await out.count(2);
+  assert.deepEqual(told(out), ['next', 'the last']);
+  await assertNothingMore(bench, input);
+});
+
 /** Entries of the journal of which nothing is there, as if they had never been written; how many. */
 function spoil(path: string, which: (text: string) => boolean): number {
   const bytes = readFileSync(path);
