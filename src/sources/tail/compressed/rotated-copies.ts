@@ -250,7 +250,7 @@ export class RotatedCopies {
 
   #sourcesIn(dir: string, path: string): Sources {
     const { names, context } = this.#o;
-    const open = [...names.beside(path), ...names.nameless].filter((other) => isOpenIn(other, dir));
+    const open = [...names.beside(path)].filter((other) => isOpenIn(other, dir));
     const free = context.positions.unclaimed.in(context.input.name, dir);
     return {
       made: performance.now(),

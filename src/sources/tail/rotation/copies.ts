@@ -10,7 +10,7 @@
  * every byte of a large file is compared, only the last ones at each step: a file that is no copy differs everywhere.
  */
 
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { fstatSync, readSync } from '../../../mounts/fs.ts';
 import { compression } from '../compressed/archive.ts';
 import type { TrackedFile } from '../file/file.ts';
@@ -55,7 +55,7 @@ export class PossibleCopy {
     this.file = file;
     this.#originals = originals.map((o) => ({
       file: o,
-      path: o.path!,
+      path: o.path ?? o.stream.name,
       stream: o.stream,
       compared: 0,
       unread: 0,
@@ -139,9 +139,10 @@ export function shared(fd: number, size: number, original: TrackedFile, compared
   return null;
 }
 
-/** The files of which this new one may be a copy: it begins as they do, and is not longer. */
+/** The files of which this new one may be a copy: it begins as they do, and is not longer; or they were truncated. */
 export function originalsOf(file: TrackedFile, fd: number, others: Iterable<TrackedFile>, all: boolean): TrackedFile[] {
   if (file.size === 0 || compression(file.path ?? '')) return [];
+  const dir = dirname(file.path ?? '');
   const first = readAt(fd, 0, HEAD_BYTES);
   const digests = new Map<number, bigint>();
   const found = new MostAlike<TrackedFile>(file.path ?? '', MOST);
@@ -150,13 +151,16 @@ export function originalsOf(file: TrackedFile, fd: number, others: Iterable<Trac
   for (const other of others) {
     if (++looked % LOOKED_AT_ONCE === 0 && performance.now() - start > STEP_MS) break;
     if (!all && !other.stream.persisted) continue;
-    if (other === file || other.held || other.path === null || compression(other.path)) continue;
+    const path = other.path ?? other.stream.name;
+    if (other === file || other.held || compression(path)) continue;
     const { length, digest: known } = other.stream.generation.head;
     if (length > 0 && first.length >= length) {
       if (!digests.has(length)) digests.set(length, digest(first.subarray(0, length)).digest);
       if (digests.get(length) !== known) continue;
     }
-    found.add(other, other.path);
+    // One without a name is read before anything comes of this one, if it was not truncated.
+    if (other.path === null && (dirname(path) !== dir || other.holdsWhatWasRead() !== false)) continue;
+    found.add(other, path);
   }
   return found.all;
 }

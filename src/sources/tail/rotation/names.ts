@@ -56,9 +56,10 @@ export class Names {
     return this.#byInode.of(inode).findLast((file) => file.device === device && file.born === born);
   }
 
-  /** The files that have a name in this directory. */
-  beside(path: string): Iterable<TrackedFile> {
-    return this.#byDirectory.get(dirname(path)) ?? [];
+  /** The files that have a name in this directory, and those that have none any more, of any directory. */
+  *beside(path: string): Iterable<TrackedFile> {
+    yield* this.#byDirectory.get(dirname(path)) ?? [];
+    yield* this.nameless;
   }
 
   /** Gives the file this name, in place of the one that it had. */

@@ -259,8 +259,10 @@ export class Tracker implements Polling {
       file.measure();
       this.#renames.remember(file);
       file.closeSum();
-      // What was read of one that is deleted is nowhere else: it is kept, or counted.
-      const gone = file.fd !== null && !file.packed && file.size <= file.position && file.now().nlink === 0;
+      // What was read of one that is deleted is nowhere else: it is kept, or counted. If it was truncated before, which
+      // was not seen yet, that may be in a copy.
+      const over = file.fd !== null && !file.packed && file.size <= file.position && file.now().nlink === 0;
+      const gone = over && file.holdsWhatWasRead() !== false;
       descriptors.close(file);
       if (gone) file.stream.end();
       else this.#context.positions.unuse(file.stream.generation);

@@ -302,3 +302,38 @@ test('the copy got its bytes and the file was truncated at once: it is its copy,
   assert.equal(new Set(out.lines.map(({ id }) => id)).size, 1);
   assert.equal(bench.account.losses.size, 0);
 });
+
+for (const restarted of [false, true]) {
+  const then = restarted ? 'the agent is restarted before it reads on' : 'the agent reads on';
+  test(`copied, truncated and deleted before that was seen, and ${then}: nothing is lost or comes twice`, async (t) => {
+    const bench = new Bench(t);
+    const path = bench.path('a.log');
+    const input = { include: [`${bench.logs}/*.log*`] };
+    writeFileSync(path, lines(0, 400));
+    let out = await bench.start(input);
+    await out.count(400);
+    const full = Promise.withResolvers<void>();
+    out.blocked = full.promise;
+    writeFileSync(bench.path('b.log'), 'it waits\n');
+    await until('b.log is there', () => bench.source.files_total === 2);
+    appendFileSync(path, lines(400, 401));
+    copyFileSync(path, bench.path('copy'));
+    truncateSync(path);
+    rmSync(path);
+    writeFileSync(path, 'another one\n');
+    await until('another one has its name', () => bench.source.files_total === 3);
+    renameSync(bench.path('copy'), bench.path('a.log.1'));
+    await until('the copy is there', () => bench.source.files_total === 4);
+    let came = 400;
+    if (restarted) {
+      await bench.stop();
+      out = await bench.start(input);
+      came = 0;
+    } else full.resolve();
+    await out.count(came + 3);
+    await setTimeout(50);
+    const expected = [...texts(came === 0 ? 400 : 0, 401), 'another one', 'it waits'].sort();
+    assert.deepEqual(out.texts().sort(), expected);
+    assert.deepEqual([...bench.account.losses], []);
+  });
+}
