@@ -1,7 +1,7 @@
 /** Opens a path that is not tracked yet and decides what it is: a file that is known from before, or a new one. */
 import type { BigIntStats } from 'node:fs';
 import { lineEndsOf } from '../../../lines/line-ends.ts';
-import { closeSync } from '../../../mounts/fs.ts';
+import { closeSync, fstatSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
 import { admitPacked, knownPacked } from '../compressed/admit.ts';
 import { archiveOf, compression, TELLING_BYTES } from '../compressed/archive.ts';
@@ -12,7 +12,15 @@ import type { ListedName, Listing } from '../find/listing.ts';
 import { homesOf, placesOf } from '../find/symlinks.ts';
 import { newGeneration } from '../positions/generation.ts';
 import type { Generation } from '../positions/journal.ts';
-import { firstBytes, headIn, lastLineStart, markerAt, recognise, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
+import {
+  firstBytes,
+  headIn,
+  headOf,
+  lastLineStart,
+  markerAt,
+  recognise,
+  SHARED_HEADER_BYTES,
+} from '../positions/recognise.ts';
 import { mayBeCopy, shared } from './copies.ts';
 
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
@@ -131,16 +139,33 @@ export interface Copy extends Admitted {
   read: number;
 }
 
-/** True: it is the copy of what the file held before. Times are coarse: the same one tells only where nothing waits. */
-function isOlder(stat: BigIntStats, { stream, size, position }: TrackedFile): boolean {
-  const made = birthOf(stat) === 0 ? stat.ctimeNs : stat.birthtimeNs;
+/**
+ * True: it is the copy of what the file held before, or of another one before that was made. Times are coarse: the same one
+ * tells only where nothing waits.
+ */
+function isOlder(stat: BigIntStats, file: TrackedFile): boolean {
+  const { stream, size, position } = file;
+  const own = file.withOpen((fd) => fstatSync(fd, { bigint: true }));
+  const tells = birthOf(stat) !== 0;
+  if (tells && own && birthOf(own) !== 0 && stat.birthtimeNs < own.birthtimeNs) return true;
+  const made = tells ? stat.birthtimeNs : stat.ctimeNs;
   return made < stream.since || (made === stream.since && size <= position);
 }
 
-/** True: it was read as far under an id of its own. */
+/**
+ * True: it was read as far under an id of its own. Or it is a copy of what was read further, and not found yet, while up to
+ * this position others may hold the same.
+ */
 export function isKnown({ positions, input }: TailContext, fd: number, stat: BigIntStats, position: number): boolean {
   const stored = recognise(fd, stat, positions.unclaimed.of(input.name, stat.ino));
-  return stored !== undefined && stored.position >= position;
+  if (stored !== undefined && stored.position >= position) return true;
+  if (position >= SHARED_HEADER_BYTES) return false;
+  const head = headOf(fd);
+  const further: Generation[] = [];
+  for (const g of positions.unclaimed.each(input.name)) {
+    if (g.position > position && g.head.length === head.length && g.head.digest === head.digest) further.push(g);
+  }
+  return recognise(fd, stat, further) !== undefined;
 }
 
 export interface CopySearch {

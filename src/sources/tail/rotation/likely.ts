@@ -57,13 +57,16 @@ export async function likelyCopies(
   const names = placesOf(g.path);
   const original = lookUp(g.path);
   const truncated = original?.ino === g.inode && !bornApart(g.born, birthOf(original));
+  // A copy of what it held is younger than it is, and than the last truncation that was seen.
+  const begun = Math.max(truncated ? Number(original.birthtimeMs) : 0, g.began ?? 0);
+  const since = Math.max(g.seen * 1000 - NOTICED_MS, begun);
   let only: Only | undefined;
   const likely: NearbyFile[] = [];
   const unlike: NearbyFile[] = [];
   for (const one of withHead) {
     if (pace.due) await pace.rest();
     const { path, stat } = one;
-    const older = birthOf(stat) !== 0 && Number(stat.birthtimeMs) < g.seen * 1000 - NOTICED_MS;
+    const older = birthOf(stat) !== 0 && Number(stat.birthtimeMs) < since;
     let may = !older && mayBeCopy(path, names, g.position);
     if (may && !truncated) {
       only ??= await onlyHolder(g, all, pace);

@@ -276,3 +276,51 @@ test('what is written to a renamed file after a restart comes too, while it is n
   assert.deepEqual(out.texts(), ['late']);
   assert.equal(out.lines[0]!.id, before.lines[0]!.id);
 });
+
+test('a file of which a header was read, truncated while down, does not take the copy of another one for its own', async (t) => {
+  const bench = new Bench(t);
+  const [path, other] = [bench.path('a.log'), bench.path('a-1.log')];
+  const header = `${'#Fields: date time '.padEnd(299, 'x')}\n`;
+  let out = await bench.start();
+  writeFileSync(path, header);
+  await out.count(1);
+  writeFileSync(other, header + lines(0, 100));
+  await out.count(102);
+  await bench.stop();
+  const { id } = out.lines.at(-1)!;
+  copyFileSync(other, `${other}.1`);
+  appendFileSync(`${other}.1`, 'rest\n');
+  rmSync(other);
+  truncateSync(path);
+  out = await bench.start();
+  await out.count(1);
+  appendFileSync(path, 'next\n');
+  await until('the next one', () => out.texts().includes('next'));
+  await bench.stop();
+  assert.deepEqual(out.texts(), ['rest', 'next']);
+  assert.equal(out.lines[0]!.id, id);
+});
+
+for (const down of [true, false]) {
+  const when = down ? 'while down' : 'after a restart';
+  test(`a file of which a header was read, truncated ${when}, does not go on in a file that is older than it`, async (t) => {
+    const bench = new Bench(t);
+    const path = bench.path('a.log');
+    const header = `${'#Fields: date time '.padEnd(299, 'x')}\n`;
+    writeFileSync(`${path}.1`, header + lines(0, 100));
+    await setTimeout(10);
+    writeFileSync(path, header);
+    let out = await bench.start();
+    await out.count(1);
+    await bench.stop();
+    if (down) truncateSync(path);
+    out = await bench.start();
+    await until('it is found', () => bench.source.files_total === 1);
+    if (!down) truncateSync(path);
+    await until('it is seen', () => bench.source.files()[0]!.position === 0);
+    appendFileSync(path, 'next\n');
+    await until('the next one', () => out.texts().includes('next'));
+    await bench.stop();
+    assert.deepEqual(out.texts(), ['next']);
+  });
+}
