@@ -1,5 +1,6 @@
 /** `runnel audit export`: an audit topic as lines of JSON, each value the same byte for byte. */
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import { count } from '../core/units.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { writeExport } from '../verify/audit/export-file.ts';
 import type { KafkaSource } from '../verify/audit/kafka-source.ts';
@@ -35,9 +36,9 @@ export async function auditExport(command: AuditExportCommand): Promise<number> 
   try {
     const { stream } = command;
     const to = file ? (text: string) => file.writeFile(text) : toStdout;
-    const count = await writeExport(source, to, stream === undefined ? () => true : ({ key }) => key === stream);
+    const written = await writeExport(source, to, stream === undefined ? () => true : ({ key }) => key === stream);
     await file?.sync();
-    complain(`${count} records of ${source.name}`);
+    complain(`${count(written, 'record')} of ${source.name}`);
     return 0;
   } catch (error) {
     // A part of an export looks like one from which something was taken out.

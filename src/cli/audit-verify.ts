@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { valuesOf } from '../config/option.ts';
 import { duration } from '../config/types.ts';
+import { count } from '../core/units.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { printable } from '../report/render.ts';
 import { type AuditReport, verifyAudit } from '../verify/audit/audit.ts';
@@ -123,7 +124,7 @@ function unsealedIn({ unsealedFor: text }: AuditVerifyCommand, usual: number): n
 /** For people. */
 export function drawAudit(r: AuditReport): string {
   const rate = r.seconds > 0 ? `, ${Math.round(r.records / r.seconds)} records/s` : '';
-  const lines = [`${r.of}: ${r.records} records in ${r.seconds} s${rate}`];
+  const lines = [`${r.of}: ${count(r.records, 'record')} in ${r.seconds} s${rate}`];
   const complete = r.streams.filter(({ result }) => result === 'complete');
   for (const stream of r.streams) if (stream.result !== 'complete') lines.push(...streamLines(stream));
   for (const stream of complete.slice(0, NAMED)) lines.push(...streamLines(stream));
@@ -139,9 +140,11 @@ export function drawAudit(r: AuditReport): string {
 }
 
 function streamLines(s: AuditStreamReport): string[] {
-  const seals = s.seals > 0 ? `sealed to ${s.sealed_to} by ${s.seals} seals` : 'without a seal';
+  const last = s.sealed_at === null ? '' : `, the last at ${s.sealed_at}`;
+  const seals = s.seals > 0 ? `sealed to ${s.sealed_to} by ${count(s.seals, 'seal')}${last}` : 'without a seal';
+  const records = count(s.count, 'record');
   const lines = [
-    `${s.result}: ${s.stream} (id ${s.id}): numbers ${s.from} to ${s.to}, ${s.count} records, ${seals}`,
+    `${s.result}: ${s.stream} (id ${s.id}): numbers ${s.from} to ${s.to}, ${records}, ${seals}`,
     ...s.reasons.map((reason) => `  ! ${reason}`),
     ...s.findings
       .slice(0, NAMED)

@@ -20,7 +20,7 @@ test('complete, and said so', async () => {
   assert.equal(code, 0);
   assert.match(
     stdout,
-    /^complete: orders \(id 0123456789abcdef\): numbers 1 to 30, 30 records, sealed to 30 by 3 seals$/m,
+    /^complete: orders \(id 0123456789abcdef\): numbers 1 to 30, 30 records, sealed to 30 by 3 seals, the last at 2026-12-01T07:00:00\.033Z$/m,
   );
   assert.match(stdout, new RegExp(`no key is pinned.*\n  ${madeKey(1).key}\ncomplete\n$`));
 });

@@ -23,8 +23,8 @@ export interface Survey {
   contestedSeals: SealRun[];
   /** Where a seal is missing that had nothing to seal. */
   lostSeals: ByteRange[];
-  /** When the last seal was made, milliseconds since the epoch; null: there is none. */
-  sealedAt: number | null;
+  /** When the last seal was made, milliseconds since the epoch, and its key; null: there is none. */
+  lastSeal: Pick<SealRun, 'time' | 'key'> | null;
   /** The record that came first behind the last seal, of all where there is none, and when; null: none came. */
   unsealed: Chain['unsealed'];
   /** Runs of keys that are not to be trusted. */
@@ -62,7 +62,7 @@ export function survey(chain: Chain, seals: Seals, trusted: ReadonlySet<string>,
     moved: [...movedOf(pieces), ...movedSeals(runs)],
     sealed,
     ...looseSeals(runs, anyStart),
-    sealedAt: runs.length > 0 ? Math.max(...runs.slice(-1000).map(({ time }) => time)) : null,
+    lastSeal: runs.reduce<SealRun | null>((last, run) => (last && last.time > run.time ? last : run), null),
     unsealed: chain.unsealed,
     untrusted: seals.runs.filter((run) => !runs.includes(run)),
   };

@@ -1,4 +1,5 @@
 /** The verdict on one stream. */
+import { count } from '../../core/units.ts';
 import type { ByteRange } from '../origin.ts';
 import { Ranges } from '../ranges.ts';
 import type { Result } from '../verdict.ts';
@@ -26,6 +27,9 @@ export interface AuditStreamReport {
   count: number;
   /** 0: none. */
   sealed_to: number;
+  /** When the last seal was made, ISO 8601, and its key: pinned, that leads to later ones as the first one did. */
+  sealed_at: string | null;
+  sealed_by: string | null;
   seals: number;
   findings: AuditFinding[];
   findings_total: number;
@@ -99,11 +103,22 @@ export function judgeStream(
   }
   const all = ORDER.flatMap((kind) => [...inclusive(found.get(kind)!)].map((range) => ({ kind, ...range })));
   const faults = reasonsFor(all);
-  if (unsigned.length > 0) faults.push(`${unsigned.length} seals have a wrong signature`);
+  if (unsigned.length > 0) {
+    faults.push(`${count(unsigned.length, 'seal has', 'seals have')} a wrong signature`);
+  }
   for (const { from, to, key } of seen.untrusted.slice(0, 3)) {
     faults.push(`seals of ${from} to ${to} are signed by ${key}, to which no pinned key leads`);
   }
-  if (second.repeatedSeals > 0) notes.push(`${second.repeatedSeals} seals came again as they were`);
+  if (second.repeatedSeals > 0) {
+    notes.push(
+      `${count(second.repeatedSeals, 'seal came', 'seals came')} again as ${second.repeatedSeals === 1 ? 'it was' : 'they were'}`,
+    );
+  }
+  const { lastSeal } = seen;
+  const sealedAt = lastSeal && new Date(lastSeal.time).toISOString();
+  if (lastSeal && rules.unsealedFor > 0 && rules.now - lastSeal.time >= rules.unsealedFor) {
+    notes.push(`no seal has come since ${sealedAt}: the agent has stopped, or what came since was taken away`);
+  }
   return {
     stream: name,
     id,
@@ -113,6 +128,8 @@ export function judgeStream(
     to: last,
     count: cover.starts.reduce((sum, from, i) => sum + cover.ends[i]! - from, 0),
     sealed_to: (sealed.ends.at(-1) ?? 1) - 1,
+    sealed_at: sealedAt,
+    sealed_by: lastSeal?.key ?? null,
     seals,
     findings: all.slice(0, NAMED),
     findings_total: all.length,
@@ -123,8 +140,8 @@ export function judgeStream(
  * Since when the end, from this number on, waits for its seal, which is not late yet: since the last one, or, of a stream that
  * begins or goes on after a pause, since its first record. Null: a seal is missing. What lies ahead of now says nothing.
  */
-function waitsSince(from: number, { sealedAt, unsealed }: Survey, { unsealedFor, now }: AuditRules): number | null {
-  if (sealedAt !== null && now - sealedAt < unsealedFor) return sealedAt;
+function waitsSince(from: number, { lastSeal, unsealed }: Survey, { unsealedFor, now }: AuditRules): number | null {
+  if (lastSeal && now - lastSeal.time < unsealedFor) return lastSeal.time;
   if (unsealed?.number !== from || !(Math.abs(now - unsealed.time) < unsealedFor)) return null;
   return unsealed.time;
 }

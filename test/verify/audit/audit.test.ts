@@ -280,6 +280,30 @@ test('what Kafka has deleted, and what an export lacks', async () => {
   assert.equal(late.result, 'complete', late.streams[0]!.reasons.join());
 });
 
+test('the last seal is named: its key leads on where those before it are not there any more', async () => {
+  const stream = new MadeStream('orders');
+  const deleted = [...stream.run(10), stream.event(), stream.seal({ next: 2 })];
+  const [first] = [1].map((n) => madeKey(n).key);
+  writeMade(path, [...deleted, ...stream.run(10)]);
+  const [then] = (await verifyFile({ pinned: [first!] })).streams;
+  assert.deepEqual([then!.sealed_at, then!.sealed_by], ['2026-12-01T07:00:00.024Z', madeKey(2).key]);
+  const left = [...stream.run(10), stream.event(), stream.seal({ next: 3 }), ...stream.run(10)];
+  assert.equal(await found(left, { anyStart: true, pinned: [first!] }), 'unsealed 22-42');
+  assert.equal(await found(left, { anyStart: true, pinned: [then!.sealed_by!] }), '');
+});
+
+test('a seal that is overdue is said, though nothing waits for it', async () => {
+  const said = async (how: How) => (await verifyFile(how)).streams[0]!.reasons.join();
+  writeMade(path, orders());
+  const age = Date.now() - Date.parse('2026-12-01T07:00:00.000Z');
+  assert.match(
+    await said({ unsealedFor: 120_000 }),
+    /^no seal has come since 2026-12-01T07:00:00\.033Z: the agent has/,
+  );
+  assert.equal(await said({ unsealedFor: age + 3_600_000 }), '');
+  assert.equal(await said({}), '', 'an export does not go on');
+});
+
 test('streams are told apart, and one may be asked for', async () => {
   const payments = new MadeStream('payments', { id: 'fedcba9876543210', key: 2 }).run(20);
   const records = orders(20).flatMap((record, i) => [record, payments[i]!]);
