@@ -28,7 +28,7 @@ export async function auditStreams(options: AgentChoice & { json?: boolean }): P
     }
     const { streams, topic_errors: errors } = audit;
     if (options.json) {
-      printJson(`${JSON.stringify({ streams })}\n`);
+      printJson(`${JSON.stringify({ streams, topic_errors: errors })}\n`);
       return 0;
     }
     const rows = streams.map(({ stream, id, sequence, sealed_to: sealed, waiting, head }) => {

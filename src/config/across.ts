@@ -3,6 +3,7 @@ import type { InputTopic } from '../core/input.ts';
 import { type Demand, Pool } from '../core/pool.ts';
 import type { CommonConfig } from './config.ts';
 import type { Path, Saying } from './errors.ts';
+import { optionName } from './load.ts';
 
 /** `topics`: those of the inputs, and where that is said. */
 export function checkAcross(
@@ -14,7 +15,7 @@ export function checkAcross(
   for (const { topic, durable, path } of topics) {
     const other = durable && topics.find((one) => one.topic === topic && one.durable?.group !== durable.group);
     if (other)
-      refuse(path, `is ${topic}, where ${other.path.join('.')} leads, too: what is answered has topics of its own`);
+      refuse(path, `is ${topic}, where ${optionName(other.path)} leads, too: what is answered has topics of its own`);
   }
   const demand = demandOf(topics);
   const needed = Pool.minimumFor(demand);

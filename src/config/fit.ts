@@ -122,7 +122,7 @@ function fitMap(tree: MapTree, shape: Shape & { kind: 'map' }, name: string, fau
     } else if (field.fallback === undefined && field.shape.kind === 'map' && entry?.value.kind === 'empty') {
       faults.push({
         ...entry.place,
-        message: `${name}.${key} is empty: write ${field.shape.write ?? `${key}: {} for its defaults`}, or leave it out`,
+        message: `${name === '' ? key : `${name}.${key}`} is empty: write ${field.shape.write ?? `${key}: {} for its defaults`}, or leave it out`,
       });
     }
   }

@@ -1,15 +1,26 @@
 /** What must hold between the options of `audit`. */
+import type { CommonConfig } from '../../config/config.ts';
 import type { Saying } from '../../config/errors.ts';
 import { HASH } from '../../kernel/process/mask-rules.ts';
 import type { AuditConfig } from './options.ts';
 
-export function checkAudit(audit: AuditConfig | undefined, mask_key_file: string | undefined, refuse: Saying): void {
+export function checkAudit(
+  audit: AuditConfig | undefined,
+  { mask_key_file, kafka }: Pick<CommonConfig, 'mask_key_file' | 'kafka'>,
+  refuse: Saying,
+): void {
   if (!audit) return;
   const hashed = audit.mask.findIndex((rule) => rule.with === HASH);
   if (hashed >= 0 && mask_key_file === undefined) {
     refuse(
       ['audit', 'mask', hashed, 'with'],
       'hash needs a key: set mask_key_file, made with: head -c 32 /dev/urandom',
+    );
+  }
+  if (audit.durability === 'kafka' && kafka.brokers.length === 0) {
+    refuse(
+      ['audit', 'durability'],
+      'is kafka, but kafka.brokers is empty: name the brokers, or nothing is ever answered 201',
     );
   }
   const { listen, tls, tokens, streams } = audit;

@@ -28,7 +28,7 @@ export const audit: InputKind<'audit', AuditConfig | undefined, AuditInput, Audi
   name: 'audit',
   options: auditOption,
   complete: (raw, { kafka }) => completeAudit(raw as Parameters<typeof completeAudit>[0], kafka.topic_prefix),
-  check: ({ audit, mask_key_file }, refuse) => checkAudit(audit, mask_key_file, refuse),
+  check: ({ audit, mask_key_file, kafka }, refuse) => checkAudit(audit, { mask_key_file, kafka }, refuse),
   topics: (config) => topicsOf(config.audit, config),
   inputs(config) {
     const { audit, host, data_dir: dataDir, mask, mask_key_file } = config;
