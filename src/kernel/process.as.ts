@@ -16,7 +16,7 @@ export { cellCompares, cellHolds, cellIsThere, cellMatches } from './as/process/
 export { chooseRecords, countRecords, failRecords, fieldTexts, freshRows, markRecords, stopTexts, useTexts } from './as/process/texts.as';
 export { noteHiding, takeHiding } from './as/process/json-text.as';
 export { walkJson, jsonFailed, jsonReplaced, jsonSlow } from './as/process/json-walk.as';
-export { fieldsEnd, missed, packFields, setOf, useTemplates } from './as/process/emit.as';
+export { fieldsEnd, kindOfCell, missed, packFields, setOf, useTemplates } from './as/process/emit.as';
 export { replaced as fieldsReplaced } from './as/json.as';
 export { pruneRows } from './as/process/prune.as';
 export { editRows, editsFailed } from './as/process/moves.as';

@@ -223,8 +223,12 @@ export class Program implements FieldPlan {
       at = this.#packer.endAt;
       this.replaced += this.#packer.replaced;
       if (!this.#packer.missed) break;
-      const set = this.#packer.setOf(first + packed);
-      this.#packer.addVariant(set, variantOf(this.#template!, set));
+      const met = first + packed;
+      const set = this.#packer.setOf(met);
+      this.#packer.addVariant(
+        set,
+        variantOf(this.#template!, set, (cell) => this.#packer.expected(met, cell)),
+      );
     }
     this.endAt = at;
     // Even alone it is too large: as a plain line it can be cut.

@@ -1,7 +1,7 @@
-/** What records of a batch have in common is written once and copied then: each is as it would be by itself. */
+/** What records of a batch have in common, also with the first of its kind: each is written as it would be by itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { made, run } from '../support/processed.ts';
+import { brief, made, run } from '../support/processed.ts';
 
 const AGENTS = ['curl/8.5.0', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Safari/537.36'];
 
@@ -45,3 +45,42 @@ for (const [name, process] of Object.entries(PROGRAMS)) {
     all.close();
   });
 }
+
+const VALUES = [
+  'short',
+  'of more than thirty-two bytes, as is seldom',
+  '',
+  'a "quote" and a \\',
+  '\t, in more than thirty-two bytes of which this is one',
+  1,
+  1.5e300,
+  [1, 'two', { three: 3, four: 'much longer than thirty-two' }],
+  {},
+  true,
+  null,
+];
+
+test('values are of another kind than those of the first record with as many', () => {
+  for (const first of VALUES) {
+    const all = made([{ parse: 'json' }, { drop: { a: 'x', b: 'x', c: 'x' } }]);
+    const rows = [first, ...VALUES].flatMap((a) => VALUES.map((b) => ({ a, b, c: first })));
+    const { texts } = run(
+      all,
+      rows.map((row) => JSON.stringify(row)),
+    );
+    assert.deepEqual(texts.map(brief), rows);
+    all.close();
+  }
+});
+
+test('values of logfmt, which are to be escaped, where others were not', () => {
+  const all = made([{ parse: ['json', { logfmt: {} }] }, { drop: { a: 'x', b: 'x' } }]);
+  const { texts } = run(all, ['{"a":"s","b":1}', 'a="ü\t" b', 'a=1 b="two words"', '{"a":2,"b":"s"}']);
+  assert.deepEqual(texts.map(brief), [
+    { a: 's', b: 1 },
+    { a: 'ü\t', b: true },
+    { a: '1', b: 'two words' },
+    { a: 2, b: 's' },
+  ]);
+  all.close();
+});

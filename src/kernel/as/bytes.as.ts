@@ -60,9 +60,28 @@ export function decimal(out: usize, value: u64, count: usize): usize {
 /** A number below 10000 as four digits. */
 @inline
 export function fourDigits(out: usize, value: u32): usize {
-  pair(out + 2, value / 100);
-  pair(out + 4, value % 100);
+  store<u32>(out, fourOf(value));
   return out + 4;
+}
+
+/** A number as decimal digits; those of small ones, however many they are, without a branch. Writes up to 3 bytes beyond. */
+@inline
+export function number(out: usize, value: u64): usize {
+  if (value >= 10000) return decimal(out, value, digits(value));
+  const rest = <u32>value;
+  const beyond = u32(rest < 10) + u32(rest < 100) + u32(rest < 1000);
+  store<u32>(out, fourOf(rest) >> (beyond << 3));
+  return out + 4 - beyond;
+}
+
+/** Four digits, the first one in the lowest byte. */
+@inline
+function fourOf(value: u32): u32 {
+  const high = value / 100;
+  const pairs = high | ((value - high * 100) << 16);
+  // A tenth of both.
+  const tens = ((pairs * 103) >> 10) & 0x000f000f;
+  return (tens | ((pairs - tens * 10) << 8)) + 0x30303030;
 }
 
 /** Two digits that end at `end`; returns where they begin. */

@@ -33,6 +33,10 @@ export const KINDS = {
   end: 11,
   /** What the next `cell` steps write is the same for all records of a call. */
   same: 12,
+  /** A value that is expected to be a string that is written as it stands; the texts around it have its quotes. */
+  string: 2 << 24,
+  /** One that is expected to be written as it stands. */
+  plain: 3 << 24,
 } as const;
 
 /** A step of a template; `text` stands before what the kind writes. */
@@ -52,6 +56,7 @@ export interface Conditions {
 interface EmitExports {
   useTemplates(job: number, generalToo: boolean): void;
   setOf(record: number): bigint;
+  kindOfCell(record: number, cell: number): number;
   packFields(first: number, count: number, from: number, skipped: number, ...rest: number[]): number;
   readonly fieldsEnd: WebAssembly.Global;
   readonly missed: WebAssembly.Global;
@@ -64,7 +69,13 @@ const SLOTS = 1024;
 const STEP_BYTES = 16;
 const HEAD_BYTES = 32;
 /** What a step may write without asking for room, beside its text: a short value in quotes, a time. */
-const FIXED_BYTES: Partial<Record<keyof typeof KINDS, number>> = { value: 34, stamp: 24, read: 24 };
+const FIXED_BYTES: Partial<Record<keyof typeof KINDS, number>> = {
+  value: 34,
+  string: 32,
+  plain: 32,
+  stamp: 24,
+  read: 24,
+};
 const GENERAL_BYTES = 48;
 const FLAGS = 16;
 /** A path of 4 KiB, escaped, and the key, which may have it, too. */
@@ -184,6 +195,12 @@ export class FieldsPacker {
   /** Which cells of a record there are: a bit each. */
   setOf(record: number): bigint {
     return BigInt.asUintN(64, this.#exports.setOf(record));
+  }
+
+  /** As what the value of a cell may be expected that is as that of this record. */
+  expected(record: number, cell: number): 'string' | 'plain' | 'value' {
+    const kind = this.#exports.kindOfCell(record, cell) << 24;
+    return kind === KINDS.string ? 'string' : kind === KINDS.plain ? 'plain' : 'value';
   }
 
   #placeStream(envelope: JsonEnvelope, time: number): void {

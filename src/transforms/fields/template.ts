@@ -60,8 +60,12 @@ export function unparsedTemplate(envelope: TemplateOptions['envelope']): Templat
   ];
 }
 
-/** The template for records with this set of cells. */
-export function variantOf(items: readonly TemplateItem[], set: bigint): TemplateStep[] {
+/** The template for records with this set of cells, whose values mostly are what is `expected` of them. */
+export function variantOf(
+  items: readonly TemplateItem[],
+  set: bigint,
+  expected: (cell: number) => 'string' | 'plain' | 'value',
+): TemplateStep[] {
   const steps: TemplateStep[] = [];
   let text = '';
   /** Where the text of an object begins that may turn out to be empty. */
@@ -76,8 +80,10 @@ export function variantOf(items: readonly TemplateItem[], set: bigint): Template
     }
     text += text.endsWith('{') && one.text.startsWith(',') ? one.text.slice(1) : one.text;
     if (one.kind === 'text' || one.kind === 'open') continue;
-    steps.push({ kind: one.kind, text, cell: one.cell });
-    text = '';
+    const kind = one.kind === 'value' ? expected(one.cell) : one.kind;
+    const quote = kind === 'string' ? '"' : '';
+    steps.push({ kind, text: text + quote, cell: one.cell });
+    text = quote;
   }
   steps.push({ kind: 'text', text, cell: 0 });
   return withSame(steps);

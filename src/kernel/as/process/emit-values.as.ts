@@ -1,5 +1,5 @@
 // Values of fields, as they are written in a record of JSON: whole, or not at all where there is no room.
-import { decimal, digits } from '../bytes.as';
+import { number } from '../bytes.as';
 import { escape, fitting } from '../json.as';
 import { oddBits } from '../signs.as';
 import { JSTR, RAW, TEXT, TRUE, UINT, bytesOf, cellAt, cellMeta, kindOf } from './cells.as';
@@ -10,7 +10,7 @@ const AROUND: usize = 8;
 /** More than varints and numbers take that are not counted one by one. */
 export const RESERVE: usize = 256;
 /** Bytes that are looked at and copied at once. */
-const BLOCK: usize = 32;
+export const BLOCK: u32 = 32;
 const COMMA: u8 = 0x2c;
 const QUOTE: u8 = 0x22;
 
@@ -25,13 +25,18 @@ export function beginRecord(to: usize): void {
   full = false;
 }
 
+@inline
+export function copy32(out: usize, from: usize): void {
+  v128.store(out, v128.load(from));
+  v128.store(out, v128.load(from, 16), 16);
+}
+
 /** As `copy`, where 32 bytes mostly are enough: without a loop, then, whose end nobody foresees. Up to 31 bytes beyond. */
 @inline
 export function copyShort(out: usize, from: usize, bytes: usize): usize {
   const end = out + bytes;
   for (;;) {
-    v128.store(out, v128.load(from));
-    v128.store(out, v128.load(from, 16), 16);
+    copy32(out, from);
     out += 32;
     if (out >= end) return end;
     from += 32;
@@ -60,7 +65,7 @@ export function writeValue(at: usize, from: usize, meta: u32): usize {
     store<u32>(at, 0x65757274);
     return at + 4;
   }
-  if (kind == UINT) return decimal(at, from, digits(from));
+  if (kind == UINT) return number(at, from);
   if (kind != JSTR) return writeText(at, from, bytes);
   if (!fits(at, bytes)) return at;
   store<u8>(at, QUOTE);
@@ -80,8 +85,7 @@ export function writeText(at: usize, from: usize, bytes: usize): usize {
   store<u8>(at++, QUOTE);
   // Most texts have nothing to be escaped: so that is found out for 32 bytes at once, also for the last ones.
   while (!hasOdd(from, end - from)) {
-    v128.store(at, v128.load(from));
-    v128.store(at, v128.load(from, 16), 16);
+    copy32(at, from);
     const left = end - from;
     if (left <= BLOCK) {
       store<u8>(at + left, QUOTE);
@@ -107,8 +111,7 @@ export function writeShort(at: usize, from: usize, meta: u32): usize {
   if (kind == TEXT && hasOdd(from, bytes)) return 0;
   const quote = usize(kind != RAW);
   store<u8>(at, QUOTE);
-  v128.store(at + quote, v128.load(from));
-  v128.store(at + quote, v128.load(from, 16), 16);
+  copy32(at + quote, from);
   at += bytes + quote;
   store<u8>(at, QUOTE);
   return at + quote;

@@ -16,11 +16,11 @@
 // The set of a record whose parse failed is that of no cells; its template is another one.
 //
 // Invariant: a record is written as a whole below `limit`, or not at all; stores reach less than 64 bytes beyond.
-import { copy, decimal, digits, fourDigits, varint, varintBytes } from '../bytes.as';
+import { copy, fourDigits, number, varint, varintBytes } from '../bytes.as';
 import { resetReplaced } from '../json.as';
 import { end, flags, length, source, start } from '../tables.as';
-import { PAIRS, bytesOf, cellAt, cellMeta, flagsOf, kindOf, orderedRow, width } from './cells.as';
-import { RESERVE, beginRecord, copyShort, fits, full, writeCell, writePairs, writeRun, writeShort, writeText, writeValue } from './emit-values.as';
+import { JSTR, PAIRS, bytesOf, cellAt, cellMeta, flagsOf, kindOf, orderedRow, width } from './cells.as';
+import { BLOCK, RESERVE, beginRecord, copy32, copyShort, fits, full, writeCell, writePairs, writeRun, writeShort, writeText, writeValue } from './emit-values.as';
 import { ISO_BYTES, writeIso } from './iso.as';
 
 // Kinds of steps; TEXT, 0, is the piece alone.
@@ -39,6 +39,14 @@ const CLOSE: u32 = 10;
 const END: u32 = 11;
 /** What the next `cell` steps write is the same for all records of a call: once written, it is copied. */
 const SAME: u32 = 12;
+/**
+ * A value that is expected to be of a kind of cell, which is this. A STRING has its quotes in the pieces around it; PLAIN,
+ * which is RAW, has none.
+ */
+const STRING: u32 = JSTR << 24;
+/** Without flags. */
+const KIND_AND_BYTES: u32 = 0xfffffff;
+const MOST_BYTES: u32 = 0xffffff;
 
 const TEMPLATE_HEAD: usize = 32;
 const SAME_AT: usize = 4;
@@ -94,6 +102,11 @@ export function useTemplates(job: usize, generalToo: bool): void {
   moreFrom = load<u32>(job, 48);
   moreTo = load<u32>(job, 52);
   isGeneral = generalToo;
+}
+
+/** The kind of a cell of the record. */
+export function kindOfCell(i: u32, cell: u32): u32 {
+  return kindOf(cellMeta(orderedRow(i), cell));
 }
 
 /** Which cells of the record there are: a bit each. */
@@ -195,10 +208,30 @@ function measure(at: usize, width: usize, end: usize): usize {
 
 function write(at: usize, i: u32, template: usize): usize {
   const row = orderedRow(i);
+  /** The quote that the next piece begins with is not wanted. */
+  let unquoted: u32 = 0;
   for (let step = template + TEMPLATE_HEAD; ; step += 16) {
     const kind = load<u32>(step);
-    at = copyShort(at, load<u32>(step, 8), load<u32>(step, 12));
-    if (kind == VALUE) {
+    at = copyShort(at, load<u32>(step, 8) + unquoted, load<u32>(step, 12) - unquoted);
+    unquoted = 0;
+    if (kind >= STRING) {
+      const cell = row + (<usize>load<u32>(step, 4) << 3);
+      const from = load<u32>(cell);
+      const meta = load<u32>(cell, 4);
+      const bytes = (meta & KIND_AND_BYTES) - kind;
+      if (bytes <= BLOCK) {
+        copy32(at, from);
+        at += bytes;
+        continue;
+      }
+      if (bytes <= MOST_BYTES) {
+        if (!fits(at, bytes)) return at;
+        at = copyShort(at, from, bytes);
+        continue;
+      }
+      unquoted = u32(kind == STRING);
+      at = writeValue(at - unquoted, from, meta);
+    } else if (kind == VALUE) {
       const cell = row + (<usize>load<u32>(step, 4) << 3);
       const from = load<u32>(cell);
       const meta = load<u32>(cell, 4);
@@ -208,8 +241,12 @@ function write(at: usize, i: u32, template: usize): usize {
         continue;
       }
       at = writeValue(at, from, meta);
-    } else if (kind == STAMP) {
+    } else if (kind == REST) at = writeRest(at, row, load<u32>(step, 4));
+    else if (kind == STAMP) {
       at = writeIso(at, load<u64>(row + (<usize>load<u32>(step, 4) << 3)));
+      continue;
+    } else if (kind == READ) {
+      at = writeRead(at);
       continue;
     } else if (kind == SAME) {
       at = load<u64>(template, SAME_CALL) == call ? writeAgain(at, template) : writeSame(at, i, step, template);
@@ -280,9 +317,15 @@ function writeOther(at: usize, i: u32, row: usize, kind: u32, cell: u32): usize 
   if (kind == RUNS) return writeRuns(at, row, cell);
   if (kind == NUMBERS) return writeNumbers(at, i);
   if (kind == FILE) return fits(at, fileBytes) ? copy(at, file, fileBytes) : at;
-  if (kind == READ) return copy(at, readAt, ISO_BYTES);
+  if (kind == READ) return writeRead(at);
   if (kind == STAMP) return writeIso(at, load<u64>(row + (<usize>cell << 3)));
   return kind == LINE ? writeText(at, start(i), end(i) - start(i)) : at;
+}
+
+@inline
+function writeRead(at: usize): usize {
+  copy32(at, readAt);
+  return at + ISO_BYTES;
 }
 
 /** The first members of an object, or what is behind its comma. */
@@ -331,11 +374,6 @@ function writeHigh(at: usize, value: u64): usize {
   highDigits = v128.load(at);
   tenThousands = value - value % 10000;
   return end;
-}
-
-@inline
-function number(at: usize, value: u64): usize {
-  return decimal(at, value, digits(value));
 }
 
 /** A piece by where its address and bytes are. */
