@@ -6,7 +6,7 @@ const QUOTED = String.raw`"((?:[^"\\]|\\[\s\S])*)"`;
 const [COMMON, COMBINED] = ['()()', ` ${QUOTED} ${QUOTED}`].map(
   (agent) =>
     new RegExp(
-      String.raw`^([^ ]+) ([^ ]+) ((?:(?! \[)[\s\S])+) \[([\s\S]{26})\] ${QUOTED} (\d{3}) (\d+|-)${agent}(?: ([\s\S]*))?$`,
+      String.raw`^((?:[^ ]*, )+[^ ]*(?<!,)|[^ ]+(?<!,)) ([^ ]+) (?!- (?!\[))((?:(?! \[| - )[\s\S])+) \[([\s\S]{26})\] ${QUOTED} (\d{3}) (\d+|-)${agent}(?: ([\s\S]*))?$`,
     ),
 );
 
@@ -61,14 +61,22 @@ function number(text: string): unknown {
 }
 
 /** Fields as undefined where they are absent. */
-export function accessTwin(line: string, combined: boolean, rest: boolean): Values | null {
+export function accessTwin(line: string, combined: boolean, rest: boolean, vhost = false): Values | null {
+  if (vhost) {
+    const [, host, behind] = /^([^ ]+) ([\s\S]*)$/.exec(line) ?? [];
+    if (host === undefined) return null;
+    const [, domain = host, port] = /^([\s\S]+):(\d+)$/.exec(host) ?? [];
+    const values = accessTwin(behind!, combined, rest);
+    if (!values || (port === undefined && values.ident !== undefined)) return null;
+    return { ...values, domain, port: port === undefined ? undefined : number(port) };
+  }
   const found = (combined ? COMBINED! : COMMON!).exec(line);
   const ms = found && apacheTwin(found[4]!);
   if (!found || ms === null || (found[10] !== undefined && !rest)) return null;
   const request = /^([A-Za-z_-]+) ([\s\S]+) HTTP\/(\d(?:\.\d)?)$/.exec(found[5]!);
   return {
     '@timestamp': new Date(ms).toISOString(),
-    address: found[1],
+    address: found[1] === '-' ? undefined : found[1],
     ident: found[2] === '-' ? undefined : found[2],
     user: found[3] === '-' ? undefined : found[3],
     method: request?.[1],

@@ -49,6 +49,23 @@ test('nginx', () => {
     [line, { ...at('2026-10-30 22:28:44'), ...ok }],
     [`${line} "-"`, { ...at('2026-10-30 22:28:44'), ...ok }],
     [`${line} "1.2.3.4"`, { ...at('2026-10-30 22:28:44'), ...ok, 'nginx.access.rest': '"1.2.3.4"' }],
+    // With the host before, and with what a proxy has written in the place of the address.
+    [`shop.example ${line}`, { ...at('2026-10-30 22:28:44'), ...ok, 'url.domain': 'shop.example' }],
+    [`10.0.0.2, ${line}`, { ...at('2026-10-30 22:28:44'), ...ok, 'source.address': '10.0.0.2, 127.0.0.1' }],
+    [
+      `shop.example:80 10.0.0.2, ${line}`,
+      {
+        ...at('2026-10-30 22:28:44'),
+        ...ok,
+        ...{ 'source.address': '10.0.0.2, 127.0.0.1', 'url.domain': 'shop.example', 'url.port': 80 },
+      },
+    ],
+    [
+      line.replace('127.0.0.1', '-'),
+      Object.fromEntries(
+        Object.entries({ ...at('2026-10-30 22:28:44'), ...ok }).filter(([k]) => k !== 'source.address'),
+      ),
+    ],
     [
       '127.0.0.1 - - [30/Oct/2026:22:28:45 +0000] "\\x16\\x03\\x01bad" 400 157 "-" "-"',
       {
@@ -98,6 +115,12 @@ test('apache', () => {
     [
       `shop.example:443 ${common} "-" "ag \\"q\\""`,
       { ...access, ...agent, 'url.domain': 'shop.example', 'url.port': 443 },
+    ],
+    [`shop.example ${common}`, { ...access, 'url.domain': 'shop.example' }],
+    [common.replace('- -', 'id Ann Lee'), { ...access, 'client.user.name': 'id', 'user.name': 'Ann Lee' }],
+    [
+      '[Fri Oct 30 22:28:47.560349 2026] [:warn] [pid 2083] of no module',
+      { ...at('2026-10-30 22:28:47.560'), 'log.level': 'warn', 'process.pid': '2083', message: 'of no module' },
     ],
     [
       '[Fri Oct 30 22:28:47.560349 2026] [authz_core:error] [pid 2083:tid 2089] [client 127.0.0.1:48864] AH01630: client denied: /no',
@@ -216,6 +239,35 @@ test('postgres', () => {
         message: 'relation "y" does not exist at character 15',
       },
     ],
+    ...[
+      '2026-10-30 22:28:55 CET [2370-3] bob@shop ERROR:  no',
+      '2026-10-30 22:28:55 UTC [2370]: [3-1] user=bob,db=shop ERROR:  no',
+      '2026-10-30 22:28:55.000 UTC [2370]: [3-1] db=shop,user=bob ERROR:  no',
+      '2026-10-30 22:28:55 UTC:[local]:bob@shop:[2370]:ERROR:  no',
+    ].map((line): [string, Document] => [
+      line,
+      {
+        ...at('2026-10-30 22:28:55'),
+        ...{ 'process.pid': '2370', 'log.level': 'error', 'user.name': 'bob', 'postgresql.log.database': 'shop' },
+        message: 'no',
+      },
+    ]),
+    [
+      '2026-10-30 22:28:55 UTC [2370]: [3-1] user=,db=,app=Shop - Main,client=10.0.0.9 FATAL:  no',
+      {
+        ...at('2026-10-30 22:28:55'),
+        ...{ 'process.pid': '2370', 'log.level': 'fatal', 'source.address': '10.0.0.9' },
+        ...{ 'postgresql.log.application_name': 'Shop - Main', message: 'no' },
+      },
+    ],
+    [
+      '2026-10-30 22:28:55 UTC:10.0.0.9(52834):@:[2370]:LOG:  no',
+      {
+        ...at('2026-10-30 22:28:55'),
+        ...{ 'process.pid': '2370', 'log.level': 'info', 'source.address': '10.0.0.9', 'source.port': '52834' },
+        message: 'no',
+      },
+    ],
   ]);
 });
 
@@ -273,6 +325,16 @@ test('java', () => {
         ...said('info', 'com.example.App', 'Started App'),
       },
     ],
+    ...['', '00f067aa0ba902b7'].map((span): [string, Document] => [
+      `2026-10-18T18:01:47.978Z  INFO 7 --- [shop] [main] [${span ? `4bf92f3577b34da6-${span}` : '       '}] com.example.App : Started`,
+      {
+        ...time,
+        ...thread,
+        ...{ 'process.pid': '7', 'service.name': 'shop' },
+        ...(span && { 'trace.id': '4bf92f3577b34da6', 'span.id': span }),
+        ...said('info', 'com.example.App', 'Started'),
+      },
+    ]),
     [
       '[2026-10-18 18:01:47,978] INFO Started (and more) (kafka.server.KafkaServer)',
       { ...time, ...said('info', 'kafka.server.KafkaServer', 'Started (and more)') },

@@ -33,7 +33,7 @@ function accessFormat(name: string, text: string, combined: boolean) {
         'nginx.access.rest',
         'The field of what stands behind; without it a line with more is not of the format.',
       ),
-      vhost: option(yesNo(), 'false', "true: HOST:PORT stands before, as in Apache's vhost_combined."),
+      vhost: option(yesNo(), 'false', "true: HOST:PORT stands before, as in Apache's vhost_combined, or HOST."),
     },
     names: ({ rest, vhost }) => [
       ...COMMON,

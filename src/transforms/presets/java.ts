@@ -9,8 +9,8 @@ const THREAD = String.raw`\[ *(?<process.thread.name>(?:[^\[\]]|\[[^\[\]]*\])*)\
 const TIME = String.raw`(?<timestamp>(?:\d{4}-\d\d-\d\d|\d\d/\d\d/\d\d)[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|[+-]\d\d:?\d\d))?)`;
 
 const LINES = [
-  // Spring Boot: TIME LEVEL PID --- [app] [thread] logger : message
-  String.raw`^${ISO} +${LEVEL} (?<process.pid>\d+) --- (?:\[(?<service.name>[^\]]*)\] )?${THREAD} ${LOGGER} *: ${REST}`,
+  // Spring Boot: TIME LEVEL PID --- [app] [thread] [trace-span] logger : message
+  String.raw`^${ISO} +${LEVEL} (?<process.pid>\d+) --- (?:\[(?<service.name>[^\]]*)\] )?${THREAD} (?:\[(?:(?<trace.id>[0-9a-f]+)-(?<span.id>[0-9a-f]+)| *)\] )?${LOGGER} *: ${REST}`,
   // Hadoop, Spark, HBase: TIME LEVEL [thread] logger: message
   String.raw`^${TIME} +${LEVEL} +(?:${THREAD} )?${LOGGER}(?::(?<log.origin.file.line>\d+))?(?: -|:) ${REST}`,
   // Logback: TIME [thread] LEVEL logger - message

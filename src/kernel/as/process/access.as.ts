@@ -3,11 +3,12 @@
 //   ADDRESS IDENT USER [21/Sep/2026:14:13:20 +0200] "METHOD URL HTTP/1.1" 200 512           common
 //   ...                                                                  "REFERRER" "AGENT" combined
 //
-// Apache's vhost_combined has HOST:PORT before all that. A `-` and an empty quoted text are none. A request of another form is the URL as a whole.
+// Apache's vhost_combined has HOST:PORT before all that, others have HOST. The address may be a list, as in X-Forwarded-For: A, B.
+// A `-` and an empty quoted text are none. A request of another form is the URL as a whole.
 import { JSTR, RAW, TEXT } from './cells.as';
 import { option, put, putEscaped, putIf, putTime } from './found.as';
 import { nextQuote, readQuotes } from './quotes.as';
-import { BLANK, CLOSE, COLON, DASH, OPEN, QUOTE, areDigits, find, hasEscapes, isDigit, quoteEnd } from './scan.as';
+import { BLANK, CLOSE, COLON, COMMA, DASH, OPEN, QUOTE, areDigits, find, hasEscapes, isDigit, quoteEnd } from './scan.as';
 import { NO_TIME, apacheTime } from './time.as';
 
 const ADDRESS: u32 = 0, IDENT: u32 = 1, USER: u32 = 2, METHOD: u32 = 3, URL: u32 = 4, VERSION: u32 = 5, STATUS: u32 = 6, BYTES: u32 = 7;
@@ -26,36 +27,42 @@ const NONE: u32 = 0x222d2220;
 let clean: bool = false;
 
 /**
- * `option` 0: combined or common; 1: what stands behind is kept, and there may be some; 2: HOST:PORT stands before; 3: room
- * for where quotes are.
+ * `option` 0: combined or common; 1: what stands behind is kept, and there may be some; 2: HOST:PORT or HOST stands before;
+ * 3: room for where quotes are.
  */
 export function access(program: usize, at: usize, to: usize): bool {
   clean = readQuotes(option(program, 3), at, to);
   // What has no end is to stand before the first quote.
   const first = clean ? nextQuote(at, to) : at;
   let end = find(at, to, BLANK);
+  // A host alone is one only where nobody is behind the address: `10.0.0.1 ident ann [` has no host.
+  let bare = false;
   if (option(program, 2)) {
-    let colon = end;
-    while (colon > at && load<u8>(colon) != COLON) colon--;
-    if (colon == at || !areDigits(colon + 1, end)) return false;
-    put(DOMAIN, at, colon - at, TEXT);
-    put(PORT, colon + 1, end - colon - 1, load<u8>(colon, 1) == 0x30 ? TEXT : RAW);
+    if (end == at) return false;
+    bare = !hostAndPort(at, end);
     at = min(end + 1, to);
     end = find(at, to, BLANK);
   }
-  if (end == to || end == at) return false;
-  put(ADDRESS, at, end - at, end < first ? JSTR : TEXT);
+  if (end == at) return false;
+  while (end < to && load<u8>(end - 1) == COMMA) end = find(end + 1, to, BLANK);
+  if (end == to) return false;
+  putUnlessDash(ADDRESS, at, end, end < first ? JSTR : TEXT);
   at = end + 1;
   if (load<u16>(at) == NOBODY && at + 2 < to) at += 2;
   else {
+    if (bare) return false;
     end = find(at, to, BLANK);
     if (end == to || end == at) return false;
     put(IDENT, at, end - at, TEXT);
     at = end + 1;
   }
   end = find(at, to, BLANK);
-  // A user's name may have blanks.
-  while (end < to && load<u8>(end, 1) != OPEN) end = find(end + 1, to, BLANK);
+  if (load<u16>(at) == NOBODY && load<u8>(at, 2) != OPEN) return false;
+  // A user's name may have blanks, but `HOST ADDRESS - - [` is not of the format without a host.
+  while (end < to && load<u8>(end, 1) != OPEN) {
+    if (load<u16>(end, 1) == NOBODY) return false;
+    end = find(end + 1, to, BLANK);
+  }
   if (end == to || end == at) return false;
   putUnlessDash(USER, at, end, end < first ? JSTR : TEXT);
   at = end + 2;
@@ -78,6 +85,17 @@ export function access(program: usize, at: usize, to: usize): bool {
     at = end + 1;
   }
   return rest(program, at, to);
+}
+
+/** HOST:PORT, or HOST: false. */
+@inline
+function hostAndPort(at: usize, to: usize): bool {
+  let colon = to;
+  while (colon > at && load<u8>(colon) != COLON) colon--;
+  const has = colon > at && areDigits(colon + 1, to);
+  put(DOMAIN, at, (has ? colon : to) - at, TEXT);
+  if (has) put(PORT, colon + 1, to - colon - 1, load<u8>(colon, 1) == 0x30 && to - colon > 2 ? TEXT : RAW);
+  return has;
 }
 
 /** ` 200 512`, up to a blank or the end; 0: it is not that. */

@@ -5,6 +5,7 @@ export const DASH: u8 = 0x2d;
 export const QUOTE: u8 = 0x22;
 export const BACKSLASH: u8 = 0x5c;
 export const COLON: u8 = 0x3a;
+export const COMMA: u8 = 0x2c;
 export const OPEN: u8 = 0x5b; // [
 export const CLOSE: u8 = 0x5d; // ]
 
