@@ -12,7 +12,7 @@ const folder = 'src/kernel';
 const SECTION = 'sources';
 
 // A kernel imports its memory, shared and of any size. It has no start-up data of its own; if a literal ever needed some,
-// --memoryBase puts them from 1152 on, which the kernels' layouts leave free up to 2048.
+// --memoryBase puts them from 1216 on, which the kernels' layouts leave free up to 2048.
 const OPTIONS = [
   '-O3',
   '--runtime stub',
@@ -26,7 +26,7 @@ const OPTIONS = [
   '--sharedMemory',
   '--initialMemory 1',
   '--maximumMemory 65536',
-  '--memoryBase 1152',
+  '--memoryBase 1216',
 ].flatMap((option) => option.split(' '));
 
 function sources(under) {

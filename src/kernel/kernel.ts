@@ -5,7 +5,7 @@
  *
  *   0      table of pieces: address and bytes of each (as/pieces.as.ts says what they are)
  *   1024   signs that texts are compared with (as/signs.as.ts)
- *   1152   where the compiler would put static data: there are none
+ *   1216   where the compiler would put static data: there are none
  *   2048   table for escaping (as/json.as.ts)
  *   6144   the pieces for a record's flags, then those of the envelope in use, one behind the other
  *   73728  where literals are looked for: the tables of those in use, and a byte a record, what was found

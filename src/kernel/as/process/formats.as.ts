@@ -51,6 +51,7 @@ export function parseTexts(
 }
 
 /** What memory [at, to) holds is found then, as far as it is of the program's format. */
+@inline
 function parseText(program: usize, at: usize, to: usize): bool {
   const format = load<u32>(program);
   if (format == ACCESS) return access(program, at, to);

@@ -1,5 +1,6 @@
 // Where quotes stand in a line: a bit for each of its bytes. So the end of a text in quotes is found without looking at it
 // again, and it is known of all texts at once whether they can stand in JSON as they are.
+import { othersAmong } from '../signs.as';
 
 /**
  * Longer lines are not looked at: as process/formats.ts has it, which has room for the bits of so many bytes, and 32 more;
@@ -38,12 +39,11 @@ export function readQuotes(room: usize, at: usize, to: usize): bool {
   const high = v128.load(at, 16);
   store<u32>(out, mask & both(i8x16.eq(low, quotes), i8x16.eq(high, quotes)));
   v128.store(out, i64x2.splat(0), 4);
-  const blanks = i8x16.splat(0x20);
   const last = both(
-    v128.or(i8x16.lt_s(low, blanks), i8x16.eq(low, backslashes)),
-    v128.or(i8x16.lt_s(high, blanks), i8x16.eq(high, backslashes)),
+    v128.or(othersAmong(low), i8x16.eq(low, backslashes)),
+    v128.or(othersAmong(high), i8x16.eq(high, backslashes)),
   );
-  return (mask & last) == 0 && !v128.any_true(v128.or(odd, i8x16.lt_s(least, blanks)));
+  return (mask & last) == 0 && !v128.any_true(v128.or(odd, othersAmong(least)));
 }
 
 @inline

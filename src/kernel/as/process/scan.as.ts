@@ -1,4 +1,5 @@
 // Looking at text: each reads up to 16 bytes beyond what it is given, and believes nothing of what stands there.
+import { blankBits } from '../signs.as';
 
 export const BLANK: u8 = 0x20;
 export const DASH: u8 = 0x2d;
@@ -15,6 +16,16 @@ export function find(at: usize, to: usize, byte: u8): usize {
   const wanted = i8x16.splat(<i8>byte);
   for (; at < to; at += 16) {
     const places = <u32>i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
+    if (places) return min(at + ctz(places), to);
+  }
+  return to;
+}
+
+/** As `find` of a blank. */
+@inline
+export function findBlank(at: usize, to: usize): usize {
+  for (; at < to; at += 16) {
+    const places = blankBits(at);
     if (places) return min(at + ctz(places), to);
   }
   return to;
