@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type RequestOptions, request } from 'node:https';
 import { test } from 'node:test';
-import { makeHome } from './support/agent.ts';
+import { makeHome, runnel } from './support/agent.ts';
 import { auditOnDisk, eventOf } from './support/audit-agent.ts';
 import { makeCertificates } from './support/kafka-tls.ts';
 import { freePort } from './support/ports.ts';
@@ -39,6 +39,8 @@ test('over https a certificate or a token is needed, and names the stream', asyn
     return { code: answer.statusCode as number, body: JSON.parse(text) };
   };
   assert.equal((await send('a', { ca })).code, 401);
+  const late = await send('a', { ...own, cert: readFileSync(home.path('client-expired.pem')) });
+  assert.match(late.body.error, /^this needs a client certificate or a token; the client certificate has expired$/);
   assert.equal((await send('a', { ca }, { authorization: 'Bearer another' })).code, 401);
   const token = await send('a', { ca }, { authorization: 'Bearer a-token' });
   assert.deepEqual([token.code, token.body.stream], [201, 'payroll']);
@@ -53,4 +55,20 @@ test('over https a certificate or a token is needed, and names the stream', asyn
   await agent.stop();
   const [record] = await auditOnDisk(home.dataDir);
   assert.deepEqual([record!.key, record!.headers.peer], ['payroll', 'token=payroll']);
+});
+
+test('a certificate that nobody takes any more is a warning of validate', async () => {
+  await using home = await makeHome();
+  await makeCertificates(home.dir);
+  const [cert_file, client_ca_file] = [home.path('server-expired.pem'), home.path('ca.pem')];
+  const tls = { cert_file, key_file: cert_file, client_ca_file };
+  const file = await home.configure({ audit: { listen: ['https://127.0.0.1:8689'], tls }, otlp: { http: [], tls } });
+  const { code, stderr } = await runnel('validate', '-c', file);
+  assert.equal(code, 0);
+  for (const name of ['audit', 'otlp']) {
+    assert.match(
+      stderr,
+      new RegExp(`${name}\\.tls\\.cert_file its certificate ended at \\S+, no client takes it: renew `),
+    );
+  }
 });

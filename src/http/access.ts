@@ -26,11 +26,13 @@ export interface Credentials {
   authorization: string | undefined;
   /** Its connection has a certificate that was asked for. */
   certified: boolean;
+  /** Why the certificate that it has is not taken for one; null: it has none, or a good one. */
+  unfit: string | null;
 }
 
 /** Throws a Refusal when the request is not to be served. */
 export function authorize(
-  { method, host, authorization, certified }: Credentials,
+  { method, host, authorization, certified, unfit }: Credentials,
   { names, token, certificate, preflight }: Access,
 ): void {
   if (names && !isOurs(host, names)) {
@@ -40,7 +42,8 @@ export function authorize(
   if (certificate && certified) return;
   if (token !== undefined && isToken(authorization, token)) return;
   const wanted = [certificate && 'a client certificate', token !== undefined && 'a token'].filter(Boolean);
-  throw new Refusal(401, 'unauthorized', `This needs ${wanted.join(' or ')}.`, { 'WWW-Authenticate': 'Bearer' });
+  const why = unfit === null || !certificate ? '' : ` The client certificate ${unfit}.`;
+  throw new Refusal(401, 'unauthorized', `This needs ${wanted.join(' or ')}.${why}`, { 'WWW-Authenticate': 'Bearer' });
 }
 
 /** Whether a browser that sends this Host header was sent here on purpose. Without one it is no browser. */

@@ -2,13 +2,13 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import { type Access, authorize } from './access.ts';
 import { type Answer, type Handler, Refusal, type StreamedAnswer, textAnswer } from './answer.ts';
 import { type Budget, readBody, type Taken } from './body.ts';
 import type { Exchange, HttpConnection } from './connection.ts';
 import { HeldBody, passOver } from './held-body.ts';
 import type { Limits } from './limits.ts';
+import { certificateOf } from './tls.ts';
 
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
 const TEXT_TYPE = 'text/plain; charset=utf-8';
@@ -77,9 +77,8 @@ export async function answerTo(
   };
   connection.enter('work');
   try {
-    const certified = (socket as TLSSocket).authorized;
     const { host, authorization } = headers;
-    authorize({ method, host, authorization, certified }, context.access);
+    authorize({ method, host, authorization, ...certificateOf(socket) }, context.access);
     return await context.handler({
       ...target(url),
       method,

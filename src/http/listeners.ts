@@ -17,6 +17,8 @@ export interface Served {
   /** Bytes of requests. */
   readonly bytes: number;
   readonly refused: ReadonlyMap<string, number>;
+  /** Why nobody can use it though it is bound; null: they can. */
+  readonly problem: string | null;
   close(): Promise<void>;
 }
 
@@ -72,18 +74,25 @@ export class Listeners {
   }
 
   problems(): string[] {
-    const failed = this.#listeners.filter(({ error }) => error !== null);
-    return failed.map(({ address, error }) => `${this.#input} ${address}: ${error}`);
+    return this.#listeners.flatMap((listener) => {
+      const error = errorOf(listener);
+      return error === null ? [] : [`${this.#input} ${listener.address}: ${error}`];
+    });
   }
 
   status(): ServedStatus[] {
-    return this.#listeners.map(({ address, server, error }) => {
+    return this.#listeners.map((listener) => {
+      const { address, server } = listener;
       const reasons = Object.fromEntries(server?.refused ?? []);
       const refused = Object.values(reasons).reduce((sum, n) => sum + n, 0);
       const { connections = 0, requests = 0, bytes = 0 } = server ?? {};
-      return { address, connections, requests, refused, reasons, bytes, error };
+      return { address, connections, requests, refused, reasons, bytes, error: errorOf(listener) };
     });
   }
+}
+
+function errorOf({ error, server }: Listener): string | null {
+  return error ?? server?.problem ?? null;
 }
 
 /** The files of an input's `tls`, which it was checked to have. */

@@ -22,7 +22,7 @@ import { listen, type Where } from './listen.ts';
 import { servePlainly } from './plain.ts';
 import { ReadTurns } from './read-turns.ts';
 import { makeRoom, stillestOf } from './stillest.ts';
-import { type TlsFiles, tlsServer } from './tls.ts';
+import { type TlsFiles, type TlsIdentity, tlsServer } from './tls.ts';
 
 const MAX_HEAD = 16 << 10;
 /** At the end answers on their way are waited for so long. */
@@ -78,6 +78,7 @@ export class HttpServer implements Context {
   #sendingBytes = 0;
   #ahead = 0;
   #looking: NodeJS.Timeout | undefined;
+  #identity: TlsIdentity | null = null;
 
   private constructor({ access, handler, limits, budget, turns, refusal }: HttpOptions, tls: TlsServer | null) {
     this.access = access;
@@ -101,7 +102,9 @@ export class HttpServer implements Context {
 
   /** Listens; rejects with the reason in words. */
   static async open(options: HttpOptions): Promise<HttpServer> {
-    const server = new HttpServer(options, options.tls ? await tlsServer(options.tls) : null);
+    const tls = options.tls ? await tlsServer(options.tls) : null;
+    const server = new HttpServer(options, tls?.server ?? null);
+    server.#identity = tls?.identity ?? null;
     server.address = await listen(server.#listener, options.where);
     server.#listener.on('error', (error) => server.#say('accept', `cannot accept: ${error.message}`));
     return server;
@@ -109,6 +112,10 @@ export class HttpServer implements Context {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  get problem(): string | null {
+    return this.#identity?.problem ?? null;
   }
 
   refuse(reason: string): void {

@@ -1,6 +1,9 @@
 /** TLS of a listener. Its files are read anew where they have changed: certificates are renewed while it runs. */
+import type { X509Certificate as Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import type { Server } from 'node:tls';
+import type { Socket } from 'node:net';
+import type { Server, TLSSocket } from 'node:tls';
+import { X509Certificate } from '../builtin.ts';
 import { log } from '../log.ts';
 
 export interface TlsFiles {
@@ -10,33 +13,103 @@ export interface TlsFiles {
   client_ca_file?: string;
 }
 
-/** Looked at with a connection, not more often. */
+/** Looked at with a connection, or when it is asked, not more often. */
 const LOOK_MS = 1000;
+/** Node's words for what is wrong with a client's certificate. */
+const UNFIT: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'has expired',
+  CERT_NOT_YET_VALID: 'is not valid yet',
+  CERT_REVOKED: 'was revoked',
+  INVALID_PURPOSE: 'is for another purpose than that of a client',
+};
+const NO_CERTIFICATE = { certified: false, unfit: null } as const;
+const GOOD_CERTIFICATE = { certified: true, unfit: null } as const;
 
 /** Speaks with connections that it is given. `protocols`: what may be spoken over TLS, the first first. */
-export async function tlsServer(files: TlsFiles, protocols?: string[]): Promise<Server> {
+export async function tlsServer(
+  files: TlsFiles,
+  protocols?: string[],
+): Promise<{ server: Server; identity: TlsIdentity }> {
   const { createServer } = await import('node:tls');
   // Whether a certificate was needed is known at the request: a token may do.
   const asks = files.client_ca_file !== undefined && { requestCert: true, rejectUnauthorized: false };
-  const server = createServer({ ...contents(files), ...asks, ...(protocols && { ALPNProtocols: protocols }) });
-  let version = versionOf(files);
-  let looked = performance.now();
-  server.prependListener('connection', () => {
+  const read = contents(files);
+  const server = createServer({ ...read, ...asks, ...(protocols && { ALPNProtocols: protocols }) });
+  const identity = new TlsIdentity(files, server, read.cert);
+  server.prependListener('connection', () => identity.look());
+  return { server, identity };
+}
+
+/** What a listener shows of itself. */
+export class TlsIdentity {
+  readonly #files: TlsFiles;
+  readonly #server: Server;
+  #certificate: Certificate;
+  #version: string;
+  #looked = performance.now();
+
+  constructor(files: TlsFiles, server: Server, cert: Buffer) {
+    this.#files = files;
+    this.#server = server;
+    this.#certificate = new X509Certificate(cert);
+    this.#version = versionOf(files);
+  }
+
+  /** Why clients do not take its certificate; null: its time is right. */
+  get problem(): string | null {
+    this.look();
+    return outOfTime(this.#certificate, this.#files.cert_file);
+  }
+
+  look(): void {
     const now = performance.now();
-    if (now - looked < LOOK_MS) return;
-    looked = now;
+    if (now - this.#looked < LOOK_MS) return;
+    this.#looked = now;
+    const { cert_file } = this.#files;
     try {
-      const is = versionOf(files);
-      if (is === version) return;
-      server.setSecureContext(contents(files));
-      version = is;
+      const is = versionOf(this.#files);
+      if (is === this.#version) return;
+      const read = contents(this.#files);
+      this.#server.setSecureContext(read);
+      this.#certificate = new X509Certificate(read.cert);
+      this.#version = is;
     } catch (error) {
       // It may be in the midst of being written.
       const why = (error as Error).message;
-      log.warnOnce(`tls ${files.cert_file}`, `cannot use ${files.cert_file} as it is now: ${why}; the former is used`);
+      log.warnOnce(`tls ${cert_file}`, `cannot use ${cert_file} as it is now: ${why}; the former is used`);
     }
-  });
-  return server;
+  }
+}
+
+/** The same of a file; null where there is none, or it cannot be read, too. */
+export function certificateProblem(cert_file: string | undefined): string | null {
+  if (cert_file === undefined) return null;
+  try {
+    return outOfTime(new X509Certificate(readFileSync(cert_file)), cert_file);
+  } catch {
+    // Whoever listens says why.
+    return null;
+  }
+}
+
+function outOfTime({ validFromDate, validToDate }: Certificate, cert_file: string): string | null {
+  const now = Date.now();
+  if (now > validToDate.getTime()) {
+    return `its certificate ended at ${validToDate.toISOString()}, no client takes it: renew ${cert_file}`;
+  }
+  if (now >= validFromDate.getTime()) return null;
+  return `its certificate is not valid before ${validFromDate.toISOString()}: is the clock right? (${cert_file})`;
+}
+
+/** What the certificate of a client is worth. */
+export function certificateOf(socket: Socket): { certified: boolean; unfit: string | null } {
+  const { authorized, authorizationError } = socket as TLSSocket;
+  if (authorized === undefined) return NO_CERTIFICATE;
+  if (authorized) return GOOD_CERTIFICATE;
+  if (!(socket as TLSSocket).getPeerX509Certificate?.()) return NO_CERTIFICATE;
+  // Its type says Error, and it is the code.
+  const code = String(authorizationError);
+  return { certified: false, unfit: UNFIT[code] ?? `is not taken: ${code}` };
 }
 
 function contents({ cert_file, key_file, client_ca_file }: TlsFiles) {

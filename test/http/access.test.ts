@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type RequestOptions, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Access } from '../../src/http/access.ts';
 import { peerOf } from '../../src/http/connection.ts';
+import { Listeners } from '../../src/http/listeners.ts';
 import { Peer, portOf, QUICK, serve } from '../support/http-peer.ts';
 import { makeCertificates } from '../support/kafka-tls.ts';
 import { until } from '../support/until.ts';
@@ -63,7 +64,8 @@ async function certificates(t: TestContext) {
   const at = (name: string) => join(dir, name);
   const server = { cert_file: at('server-chain.pem'), key_file: at('server-chain.pem') };
   const client = { cert: readFileSync(at('client.pem')), key: readFileSync(at('client.key')) };
-  return { server, client, ca_file: at('ca.pem'), ca: readFileSync(at('ca.pem')) };
+  const expired = { server: at('server-expired.pem'), client: readFileSync(at('client-expired.pem')) };
+  return { server, client, expired, ca_file: at('ca.pem'), ca: readFileSync(at('ca.pem')) };
 }
 
 /** The answer's code and body; the error's code where there is none. */
@@ -94,14 +96,30 @@ test('over TLS it is the same server: answers, limits, and who does not speak TL
 });
 
 test('where there is an authority a client needs its certificate, or the token', tls, async (t) => {
-  const { server: files, client, ca, ca_file } = await certificates(t);
+  const { server: files, client, expired, ca, ca_file } = await certificates(t);
   const options = { tls: { ...files, client_ca_file: ca_file }, access: { names: null, certificate: true } };
   const strict = await serve(t, undefined, options);
   assert.match(await ask(portOf(strict), { ca }), /^401 This needs a client certificate\./);
   assert.equal(await ask(portOf(strict), { ca, ...client }), '200 /a');
+  const late = await ask(portOf(strict), { ca, ...client, cert: expired.client });
+  assert.match(late, /^401 This needs a client certificate\. The client certificate has expired\.$/);
 
   const either = await serve(t, undefined, { ...options, access: { ...options.access, token: 'secret' } });
   assert.match(await ask(portOf(either), { ca }), /^401 This needs a client certificate or a token\./);
   assert.equal(await ask(portOf(either), { ca, headers: { authorization: 'Bearer secret' } }), '200 /a');
   assert.equal(await ask(portOf(either), { ca, ...client }), '200 /a');
+});
+
+test('a certificate whose time is over is said, until it is renewed', tls, async (t) => {
+  const { server: files, expired } = await certificates(t);
+  const both = readFileSync(files.cert_file);
+  for (const file of Object.values(files)) copyFileSync(expired.server, file);
+  const listeners = new Listeners('otlp', [
+    { address: 'http://127.0.0.1:0', open: () => serve(t, undefined, { tls: files }) },
+  ]);
+  await listeners.bind(false, new AbortController().signal);
+  assert.match(listeners.status()[0]!.error!, /^its certificate ended at 20\S+, no client takes it: renew \S+$/);
+  assert.match(listeners.problems().join(), /^otlp http:\S+: its certificate ended/);
+  writeFileSync(files.cert_file, both);
+  await until('it is seen, though nobody has come', () => listeners.problems().length === 0);
 });

@@ -5,6 +5,7 @@
  *   server-chain.pem          key and certificate of 127.0.0.1 and localhost, as Kafka wants it in one file
  *   server-expired.pem        the same key, with a certificate that ended yesterday
  *   client.pem, client.key    a client's, CN=runnel-test
+ *   client-expired.pem        the same, with a certificate that ended yesterday
  */
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -42,7 +43,7 @@ export async function makeCertificates(dir: string): Promise<void> {
       return openssl('x509', '-req', '-in', `${name}.csr`, ...authority, '-extfile', `${name}.ext`, '-out', file);
     };
     await certify(2, `${name}.pem`);
-    if (name === 'server') await certify(-1, 'expired.pem');
+    await certify(-1, name === 'server' ? 'expired.pem' : 'client-expired.pem');
   }
   const [key, certificate, expired] = await Promise.all(
     ['server.key', 'server.pem', 'expired.pem'].map((file) => readFile(path.join(dir, file), 'utf8')),

@@ -1,6 +1,6 @@
 /** One call and its answer. */
 import type { IncomingHttpHeaders } from 'node:http2';
-import { authorize } from '../access.ts';
+import { authorize, type Credentials } from '../access.ts';
 import type { HeldBody } from '../held-body.ts';
 import { CHECK, SERVING, serviceIn, WATCH } from './health.ts';
 import { asGrpc, CallShare, framed, inflated, MESSAGE_ENCODINGS, received, timeoutOf } from './message.ts';
@@ -30,7 +30,7 @@ export async function serve(
   server: GrpcServer,
   open: OpenCall,
   headers: IncomingHttpHeaders,
-  certified: boolean,
+  certificate: Pick<Credentials, 'certified' | 'unfit'>,
 ): Promise<void> {
   const { stream } = open;
   const type = String(headers['content-type'] ?? '');
@@ -43,7 +43,7 @@ export async function serve(
   const taken = new CallShare(server.budget);
   try {
     const host = headers[':authority'] ?? headers.host;
-    authorize({ method: 'POST', host, authorization: headers.authorization, certified }, server.access);
+    authorize({ method: 'POST', host, authorization: headers.authorization, ...certificate }, server.access);
     let held: HeldBody | null = null;
     const message = async (max: number) => {
       enter(open, 'message');

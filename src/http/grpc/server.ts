@@ -27,7 +27,7 @@ import { LIMITS, type Limits } from '../limits.ts';
 import { listen, type Where } from '../listen.ts';
 import { ReadTurns } from '../read-turns.ts';
 import { makeRoom } from '../stillest.ts';
-import { type TlsFiles, tlsServer } from '../tls.ts';
+import { certificateOf, type TlsFiles, type TlsIdentity, tlsServer } from '../tls.ts';
 import { type GrpcCall, serve } from './call.ts';
 import { Watchers } from './health.ts';
 import { SessionReads } from './reads.ts';
@@ -108,6 +108,7 @@ export class GrpcServer {
   readonly #of = new WeakMap<ServerHttp2Session, Connection>();
   readonly #calls = new Set<OpenCall>();
   #accepting: Connection | null = null;
+  #identity: TlsIdentity | null = null;
   #looking: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -135,7 +136,8 @@ export class GrpcServer {
   static async open(options: GrpcOptions): Promise<GrpcServer> {
     const { createServer } = await import('node:http2');
     const tls = options.tls ? await tlsServer(options.tls, ['h2', 'http/1.1']) : null;
-    const server = new GrpcServer(options, createServer, tls);
+    const server = new GrpcServer(options, createServer, tls?.server ?? null);
+    server.#identity = tls?.identity ?? null;
     server.address = await listen(server.#listener, options.where);
     server.#listener.on('error', (error) => server.say('accept', `cannot accept: ${error.message}`));
     return server;
@@ -143,6 +145,10 @@ export class GrpcServer {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  get problem(): string | null {
+    return this.#identity?.problem ?? null;
   }
 
   refuse(reason: string): void {
@@ -264,7 +270,7 @@ export class GrpcServer {
     });
     if (this.#calls.size > this.limits.calls) this.#dropBusiest();
     if (stream.destroyed) return;
-    void serve(this, open, headers, (connection.socket as TLSSocket).authorized);
+    void serve(this, open, headers, certificateOf(connection.socket));
   }
 
   #forget(connection: Connection): void {

@@ -3,6 +3,7 @@ import type { CommonConfig } from '../../config/config.ts';
 import { masksWith } from '../../config/mask.ts';
 import type { InputKind, InputTopic } from '../../core/input.ts';
 import { soleInput } from '../../core/sole-input.ts';
+import { certificateProblem } from '../../http/tls.ts';
 import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { checkAudit } from './check.ts';
 import { type AuditConfig, auditOption, completeAudit } from './options.ts';
@@ -29,6 +30,10 @@ export const audit: InputKind<'audit', AuditConfig | undefined, AuditInput, Audi
   options: auditOption,
   complete: (raw, { kafka }) => completeAudit(raw as Parameters<typeof completeAudit>[0], kafka.topic_prefix),
   check: ({ audit, mask_key_file, kafka }, refuse) => checkAudit(audit, { mask_key_file, kafka }, refuse),
+  async look({ audit }, warn) {
+    const problem = certificateProblem(audit?.tls?.cert_file);
+    if (problem !== null) warn(['audit', 'tls', 'cert_file'], problem);
+  },
   topics: (config) => topicsOf(config.audit, config),
   inputs(config) {
     const { audit, host, data_dir: dataDir, mask, mask_key_file } = config;

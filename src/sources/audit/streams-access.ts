@@ -1,5 +1,6 @@
 /** Who may write which stream, and how much. Without `audit.streams` whoever may open the socket may write any. */
 import type { HttpRequest } from '../../http/answer.ts';
+import { certificateOf } from '../../http/tls.ts';
 import type { AuditConfig } from './options.ts';
 import { type AuditPeer, auditPeer } from './peer.ts';
 import { AuditRefusal } from './refusal.ts';
@@ -37,13 +38,10 @@ export class StreamsAccess {
   peer({ socket, headers }: HttpRequest): AuditPeer {
     const peer = auditPeer(socket, headers.authorization, this.#o.tokens);
     if (!('authorized' in socket) || peer.certificate !== null || peer.token !== null) return peer;
-    throw new AuditRefusal(
-      401,
-      'unauthorized',
-      'this needs a client certificate or a token',
-      {},
-      { 'WWW-Authenticate': 'Bearer' },
-    );
+    const { unfit } = certificateOf(socket);
+    const why = unfit === null ? '' : `; the client certificate ${unfit}`;
+    const message = `this needs a client certificate or a token${why}`;
+    throw new AuditRefusal(401, 'unauthorized', message, {}, { 'WWW-Authenticate': 'Bearer' });
   }
 
   /** Throws an AuditRefusal where the peer may not write so many events there now. */

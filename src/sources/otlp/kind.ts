@@ -2,6 +2,7 @@
 import type { CommonConfig } from '../../config/config.ts';
 import type { Configured, InputKind, InputTopic } from '../../core/input.ts';
 import { soleInput } from '../../core/sole-input.ts';
+import { certificateProblem } from '../../http/tls.ts';
 import { checkOptions } from './check.ts';
 import { parseEndpoint } from './endpoint.ts';
 import {
@@ -58,6 +59,10 @@ export const otlp: InputKind<'otlp', OtlpOptions | undefined, OtlpInput, OtlpSai
         warn([...name.split('.'), i], 'listens beyond this machine for anybody: set otlp.tls or otlp.token_file');
       }
     }
+  },
+  async look({ otlp }, warn) {
+    const problem = certificateProblem(otlp?.tls?.cert_file);
+    if (problem !== null) warn(['otlp', 'tls', 'cert_file'], problem);
   },
   topics: (config) => (config.otlp ? durableTopics(config.otlp, config) : []),
   inputs(config) {
