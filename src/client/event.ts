@@ -9,7 +9,11 @@ export const EVENT_BYTES = 256 * 1024;
 const ID_BYTES = 128;
 const DEPTH = 32;
 const STREAM = /^[a-z0-9._-]{1,64}$/;
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}(?:Z|[+-]\d\d:\d\d)$/;
+/** But for the days that only some months have. */
+const TIME =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3,9}(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+/** JSON.stringify escapes halves of surrogate pairs alone; before the escape there may be backslashes that are texts. */
+const HALF = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 
 /** A document of the Elastic Common Schema. `@timestamp` and `event.id` are added where they are missing. */
 export interface AuditEvent {
@@ -32,24 +36,33 @@ export function writeEvent(event: AuditEvent): WrittenEvent {
   if (event.event !== undefined && !isObject(event.event)) {
     throw new TypeError('event is an object in an audit event: {event: {id, action, outcome}}');
   }
-  if ('audit' in event) throw new TypeError('an audit event has no member audit: the agent writes its own');
+  if (Object.keys(event).some((name) => name === 'audit' || name.startsWith('audit.'))) {
+    throw new TypeError('an audit event has no member audit: the agent writes its own');
+  }
   // Some libraries of ECS write names with dots.
   const { id: nested, action = event['event.action'] } = event.event ?? {};
-  const id = nested ?? event['event.id'] ?? randomUUID();
+  const dotted = event['event.id'];
+  const id = nested ?? dotted ?? randomUUID();
+  if (nested !== undefined && dotted !== undefined && nested !== dotted) {
+    throw new TypeError('an audit event has one event.id, not another one under "event.id"');
+  }
   if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > ID_BYTES) {
     throw new TypeError(`event.id is a text of 1 to ${ID_BYTES} bytes`);
   }
   const time = event['@timestamp'] ?? new Date();
   const stamp = time instanceof Date && !Number.isNaN(time.getTime()) ? time.toISOString() : time;
-  if (typeof stamp !== 'string' || !TIME.test(stamp) || Number.isNaN(Date.parse(stamp))) {
+  if (typeof stamp !== 'string' || !isTime(stamp)) {
     throw new TypeError('@timestamp is a Date, or ISO 8601 with milliseconds: 2026-11-30T12:00:00.000Z');
   }
-  const known = nested !== undefined || event['event.id'] !== undefined;
+  const known = nested !== undefined || dotted !== undefined;
   const whole = { ...event, '@timestamp': stamp, ...(known ? {} : { event: { ...event.event, id } }) };
   const text = JSON.stringify(whole);
   const bytes = Buffer.byteLength(text);
   if (bytes > EVENT_BYTES)
     throw new TypeError(`an audit event has at most ${EVENT_BYTES} bytes, and this one ${bytes}`);
+  if (HALF.test(text)) {
+    throw new TypeError('an audit event has no half of a surrogate pair: a text was cut in the midst of a character');
+  }
   if (depthOf(text) > DEPTH) throw new TypeError(`an audit event is at most ${DEPTH} levels deep`);
   return { id, action: typeof action === 'string' ? action : null, text };
 }
@@ -62,6 +75,13 @@ export function checkStream(stream: unknown): void {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Date.parse takes the 30th of February for the 2nd of March. */
+function isTime(text: string): boolean {
+  if (!TIME.test(text)) return false;
+  const day = text.slice(0, 10);
+  return text.slice(8, 10) <= '28' || new Date(Date.parse(day)).toISOString().startsWith(day);
 }
 
 /** How deep its objects and arrays are nested. */
