@@ -63,6 +63,8 @@ export class Program implements FieldPlan {
   #shownAt = 0;
   #template: readonly TemplateItem[] | null = null;
   #envelope: JsonEnvelope | null = null;
+  /** A row may have members of `conflict` in the cell for those that have none of their own. */
+  conflicted = false;
   /** Replaced by steps, until it is told with what is packed next. */
   #replacedBefore = 0;
 

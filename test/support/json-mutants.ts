@@ -25,6 +25,11 @@ const PARTS = [
     '"log":',
     '"log.level":',
     '"host":{"name":',
+    '"host.name":',
+    '"labels.a":',
+    '"log.file":',
+    '"event":',
+    '"event.dataset":',
     '"level":',
     '"a.b":',
     '-0.0',
@@ -85,6 +90,8 @@ export function lifted(object: Nest): Nest {
   const log: Nest = {};
   const event: Nest = {};
   const conflict: Nest = {};
+  /** Behind what collides as a whole. */
+  const parts: [path: string[], value: unknown][] = [];
   const isFull = (value: unknown): value is Nest =>
     typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
   const put = (into: Nest, path: string[], value: unknown) => {
@@ -96,7 +103,7 @@ export function lifted(object: Nest): Nest {
   };
   const inEnvelope = (name: 'log' | 'event', path: string[], value: unknown) => {
     const own = name === 'log' ? OWN_IN_LOG : ['dataset'];
-    if (own.includes(path[0]!)) put(conflict, [name, ...path], value);
+    if (own.includes(path[0]!)) parts.push([[name, ...path], value]);
     else put(name === 'log' ? log : event, path, value);
   };
   for (const [name, value] of Object.entries(object)) {
@@ -105,9 +112,11 @@ export function lifted(object: Nest): Nest {
     else if ((name === 'log' || name === 'event') && isFull(value)) {
       for (const [key, inner] of Object.entries(value)) inEnvelope(name, key.split('.'), inner);
     } else if (name === 'log' || name === 'event') define(conflict, name, value);
+    else if (/^(host|labels|conflict)\../s.test(name)) parts.push([name.split('.'), value]);
     else if (dotted) inEnvelope(dotted[1] as 'log', dotted[2]!.split('.'), value);
     else define(record, name, value);
   }
+  for (const [path, value] of parts) put(conflict, path, value);
   if (Object.keys(conflict).length > 0) record.conflict = conflict;
   if (Object.keys(log).length > 0) record.log = log;
   if (Object.keys(event).length > 0) record.event = event;

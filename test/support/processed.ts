@@ -7,6 +7,8 @@ import { runSteps } from '../../src/core/run.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { logEnvelope } from '../../src/lines/envelope.ts';
 import { configFrom } from '../../src/options.ts';
+import { NESTED } from '../../src/transforms/fields/envelope.ts';
+import { membersOf } from '../../src/transforms/fields/json-text.ts';
 import { type Processing, processingOf } from '../../src/transforms/process.ts';
 
 export const pool = new Pool(16 << 20);
@@ -14,6 +16,9 @@ export const kernel = new Kernel(pool.memory, pool.arenas);
 const share = pool.share('test');
 const [slot, fields] = await pool.takeAll(share, 'batch', 2);
 const block = await pool.take(share, 'block');
+
+/** Objects at the top whose members come from several places. */
+const BUILT = new Set(['log', 'event', 'conflict']);
 
 /** When the lines were read. */
 export const READ_AT = Date.parse('2026-11-22T14:00:00.123Z');
@@ -111,6 +116,7 @@ function pack({ fields: plan }: Processing, batch: Batch, found: Run): void {
     const records = Buffer.from(pool.memory.buffer, block.bytesAt, packer.endAt - block.bytesAt);
     const read = [...valuesOf(records)];
     assert.equal(read.length, count);
+    for (const value of read) assertOnce(value);
     // As it is shown to who looks on.
     const shown = batch.rows && plan ? plan.show(batch, packed) : null;
     assert.equal(shown ?? read[0], read[0]);
@@ -118,6 +124,20 @@ function pack({ fields: plan }: Processing, batch: Batch, found: Run): void {
     packed += count;
     found.replaced += packer.replaced;
     found.cut += packer.cut;
+  }
+}
+
+/** No name is twice in what the agent puts together: Elasticsearch refuses such a document. */
+function assertOnce(object: string, path = ''): void {
+  const members = membersOf(object);
+  assert.equal(
+    new Set(members.map(({ name }) => name)).size,
+    members.length,
+    `${path || 'a name'} is twice: ${object}`,
+  );
+  for (const { name, value } of members) {
+    const isBuilt = path === '' ? BUILT.has(name) : path === 'conflict' && NESTED.has(name);
+    if (value[0] === '{' && isBuilt) assertOnce(value, path === '' ? name : `${path}.${name}`);
   }
 }
 

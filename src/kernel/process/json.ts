@@ -24,8 +24,8 @@ export interface JsonJob {
   more: { from: number; to: number };
   /** The number of the node whose members the texts have. */
   root: number;
-  /** Objects whose members may be written dotted there. */
-  gathered: readonly { name: string; node: number }[];
+  /** Objects whose members may be written dotted there; `slow`: lines that have one are left to JavaScript. */
+  gathered: readonly { name: string; node: number; slow: boolean }[];
   /** Numbers of those in which dotted names are nested. */
   nests: readonly number[];
   /** By node: the cell of its first run. */
@@ -93,12 +93,12 @@ export class JsonWalker {
 
 function placeGathered(arena: ProgramArena, gathered: JsonJob['gathered']): number {
   const at = arena.reserve(gathered.length * GATHERED_BYTES);
-  for (const [i, { name, node }] of gathered.entries()) {
+  for (const [i, { name, node, slow }] of gathered.entries()) {
     const entry = at + i * GATHERED_BYTES;
     const prefix = Buffer.from(`${name}.`);
     prefix.copy(arena.bytes, entry, 0, 8);
     arena.bytes.fill(0xff, entry + 8, entry + 8 + Math.min(8, prefix.length));
-    arena.words(entry + 16, 4).set([prefix.length, arena.place(prefix), node, 0]);
+    arena.words(entry + 16, 4).set([prefix.length, arena.place(prefix), node, Number(slow)]);
   }
   return at;
 }

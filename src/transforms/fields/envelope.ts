@@ -6,5 +6,8 @@ export const NAMES_OF_ENVELOPE = ['@timestamp', 'host', 'labels', 'conflict', 'l
 /** Those of which a line seldom has one: they go to `conflict` too, the slow way. */
 export const OWN_IN_LOG = ['file', 'offset', 'length', 'skipped', 'flags', 'iostream'] as const;
 
+/** Objects of the envelope that a line has no part of, however it is written: `host.name` is the envelope's, too. */
+export const WHOLE = ['host', 'labels', 'conflict'] as const;
+
 /** Objects of the envelope in which members of a line are nested, however they are written. */
 export const NESTED: ReadonlySet<string> = new Set(['log', 'event']);

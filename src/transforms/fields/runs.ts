@@ -29,11 +29,8 @@ export class RunsOfRow {
       else found.set(node, [members]);
     };
     for (const node of tree.nodes) {
-      if (node.rest === null) continue;
-      const { at, meta, bytes, kind, flags } = process.cellOf(row, node.rest);
-      if (meta === 0) continue;
-      const text = kind === PAIRS ? this.#pairs(at, bytes) : process.textAt(at, bytes);
-      add(node, (kind !== PAIRS && flags & UNQUOTED ? '"' : '') + text);
+      const members = node.rest === null ? null : this.#membersIn(row, node.rest);
+      if (members !== null) add(node, members);
     }
     for (let f = more.from; f < more.to; f++) {
       const { meta, at, bytes } = process.cellOf(row, f);
@@ -41,6 +38,25 @@ export class RunsOfRow {
       add(tree.nodes[meta >>> 25]!, ((meta >>> 24) & UNQUOTED ? '"' : '') + process.textAt(at, bytes));
     }
     return [...found].map(([node, all]) => ({ node, members: all.join() }));
+  }
+
+  /** Members of `conflict` that have no cells of their own; a dotted name is nested. */
+  conflictsOf(row: number): string {
+    const { conflicts } = this.#program.tree;
+    return (conflicts === null ? null : this.#membersIn(row, conflicts)) ?? '';
+  }
+
+  /** A cell's value as JSON; null: there is none. */
+  valueIn(row: number, cell: number): string | null {
+    const { at, meta } = this.#program.process.cellOf(row, cell);
+    return meta === 0 ? null : this.#valueOf(at, meta);
+  }
+
+  #membersIn(row: number, cell: number): string | null {
+    const { process } = this.#program;
+    const { at, meta, bytes, kind, flags } = process.cellOf(row, cell);
+    if (meta === 0) return null;
+    return kind === PAIRS ? this.#pairs(at, bytes) : (flags & UNQUOTED ? '"' : '') + process.textAt(at, bytes);
   }
 
   /** The row has these of the node, and no others; false: there is no room, and it is as it was. */

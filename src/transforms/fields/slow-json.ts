@@ -4,7 +4,7 @@
  * make: named fields in their cells, of equal names the last, and all others as they stand, one run for each object.
  */
 import type { Program } from '../program.ts';
-import { NESTED, OWN_IN_LOG } from './envelope.ts';
+import { NAMES_OF_ENVELOPE, NESTED, OWN_IN_LOG, WHOLE } from './envelope.ts';
 import { isFullObject, type Member, membersOf, withoutLone } from './json-text.ts';
 import { gatheredBelow, nameWithin } from './names.ts';
 import { RunsOfRow } from './runs.ts';
@@ -40,7 +40,8 @@ export class SlowJson {
   readonly #gathered: ReturnType<typeof gatheredBelow>;
   #cells = new Map<number, string>();
   #rests = new Map<FieldNode, Rest>();
-  #conflicts: Nest = new Map();
+  /** By dotted name. */
+  #conflicts = new Map<string, string>();
 
   /** `top`: whose members the texts have. */
   constructor(program: Program, top: FieldNode) {
@@ -49,7 +50,7 @@ export class SlowJson {
     this.#runs = new RunsOfRow(program);
     this.#top = top;
     this.#gathered = gatheredBelow(program.tree, top);
-    this.#own = top.path === '' ? [...OWN_IN_LOG.map((name) => `log.${name}`), ...program.own] : [];
+    this.#own = top.path === '' ? [...OWN_IN_LOG.map((name) => `log.${name}`), ...WHOLE, ...program.own] : [];
     this.#known = nodes.map((node) => {
       const below = nodes.flatMap((other): [string, Known][] => {
         const name = nameWithin(other.path, node.path);
@@ -110,7 +111,7 @@ export class SlowJson {
   #conflictsWithOwn(node: FieldNode, name: string, value: string): boolean {
     const path = node.path === '' ? name : `${node.path}.${name}`;
     if (!this.#own.some((own) => path === own || isBelow(path, own))) return false;
-    nest(this.#conflicts, path.split('.'), value);
+    this.#conflicts.set(path, value);
     return true;
   }
 
@@ -124,9 +125,42 @@ export class SlowJson {
     else rest.texts.set(name, text);
   }
 
+  /**
+   * With those that the row has had. What has a cell of its own, and of which there is something more here, comes here: else
+   * `conflict` had two members of one name.
+   */
+  #conflictsOf(row: number): { members: Nest; gone: number[] } {
+    const { tree } = this.#program;
+    const all: Nest = new Map();
+    const gone: number[] = [];
+    const had = membersOf(`{${this.#runs.conflictsOf(row)}}`);
+    const names = new Set(
+      [...had.map(({ name }) => name), ...this.#conflicts.keys()].map((name) => name.split('.')[0]),
+    );
+    for (const path of NAMES_OF_ENVELOPE) {
+      const { leaf } = tree.at(path);
+      if (leaf === null || !names.has(path.split('.')[0])) continue;
+      const value = this.#cells.get(leaf) ?? this.#runs.valueIn(row, leaf);
+      if (value === null) continue;
+      this.#cells.delete(leaf);
+      gone.push(leaf);
+      nest(all, path.split('.'), value);
+    }
+    for (const { name, value } of had)
+      for (const [path, inner] of leavesOf(name, value)) nest(all, path.split('.'), inner);
+    for (const [path, value] of this.#conflicts) nest(all, path.split('.'), value);
+    return { members: all, gone };
+  }
+
   #write(row: number, instead: number, had: readonly FieldNode[]): boolean {
     const { process, tree } = this.#program;
     const cells: [cell: number, kind: number, flags: number, text: string][] = [];
+    if (this.#conflicts.size > 0 || this.#runs.conflictsOf(row) !== '') {
+      const { members, gone } = this.#conflictsOf(row);
+      for (const cell of gone) cells.push([cell, 0, 0, '']);
+      cells.push([tree.conflicts!, RAW, 0, inside(members)]);
+      this.#program.conflicted = true;
+    }
     for (const [cell, value] of this.#cells) {
       if (value[0] !== '"') cells.push([cell, RAW, 0, value]);
       else {
@@ -138,7 +172,6 @@ export class SlowJson {
     for (const [node, { texts, nest }] of this.#rests) {
       cells.push([node.rest!, RAW, 0, texts.size > 0 ? [...texts.values()].join() : inside(nest)]);
     }
-    if (this.#conflicts.size > 0) cells.push([tree.conflicts!, RAW, 0, inside(this.#conflicts)]);
     let size = 0;
     for (const [, , , text] of cells) size += Buffer.byteLength(text);
     let at = process.sideTake(size);
@@ -167,6 +200,12 @@ export function isObject(text: Buffer): boolean {
 
 function isBelow(path: string, of: string): boolean {
   return path.length > of.length + 1 && path.startsWith(of) && path[of.length] === '.';
+}
+
+/** An object's members one by one, by their dotted names. */
+function leavesOf(name: string, value: string): [path: string, value: string][] {
+  if (!isFullObject(value)) return [[name, value]];
+  return membersOf(value).flatMap((member) => leavesOf(`${name}.${member.name}`, member.value));
 }
 
 /** Puts a value into a nest; where something else is in its way it keeps its dotted name. */

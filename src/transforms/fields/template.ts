@@ -144,10 +144,14 @@ function conflicts(o: TemplateOptions): TemplateItem[] {
     const leaf = own(name)?.leaf ?? null;
     if (leaf !== null) items.push(item('value', `,"${name}":`, leaf, { ...ALWAYS, any: bit(leaf) }));
   }
-  const dataset = own('event')?.children.get('dataset')?.leaf ?? null;
+  const event = own('event');
+  const dataset = event?.children.get('dataset')?.leaf ?? null;
   if (dataset !== null) {
-    const there = { ...ALWAYS, any: bit(dataset) };
+    // Beside an event that is no object it keeps its dotted name.
+    const whole = event!.leaf === null ? 0n : bit(event!.leaf);
+    const there = { ...ALWAYS, any: bit(dataset), none: whole };
     items.push(item('value', ',"event":{"dataset":', dataset, there), item('text', '}', 0, there));
+    if (whole !== 0n) items.push(item('value', ',"event.dataset":', dataset, { ...there, and: whole, none: 0n }));
   }
   for (const node of nodes) {
     if (node.path === '' || SPECIAL.has(node.path) || node.leaf === null) continue;

@@ -2,7 +2,7 @@
 import { leaf, optional } from '../../config/option.ts';
 import { JsonWalker } from '../../kernel/process/json.ts';
 import { fieldName } from '../field.ts';
-import { NESTED, OWN_IN_LOG } from '../fields/envelope.ts';
+import { NESTED, OWN_IN_LOG, WHOLE } from '../fields/envelope.ts';
 import { gatheredBelow, placeNames } from '../fields/names.ts';
 import { isObject, SlowJson } from '../fields/slow-json.ts';
 import type { Program } from '../program.ts';
@@ -40,10 +40,11 @@ export const json: ParseFormat<JsonOptions> = {
     });
     return (batch, fresh) => {
       const { todo, todoAt } = program.texts;
+      if (!fresh && program.conflicted) leaveConflicts(program, batch.count);
       const walked = walker.walk(batch.count, todoAt, { fresh, instead, original });
       if (walked.replaced > 0) program.replacedInSteps(walked.replaced);
-      if (walked.slow === 0) return;
-      count(walked.slow);
+      if (walked.slow === 0 && (fresh || !program.conflicted)) return;
+      if (walked.slow > 0) count(walked.slow);
       slow ??= new SlowJson(program, program.tree.at(into));
       for (let i = 0; i < batch.count; i++) {
         const is = todo[i]!;
@@ -60,6 +61,12 @@ export const json: ParseFormat<JsonOptions> = {
   },
 };
 
+/** Where a row has members of `conflict`, what comes to them is merged with care. */
+function leaveConflicts({ tree: { conflicts }, texts: { todo }, process }: Program, count: number): void {
+  if (conflicts === null) return;
+  for (let i = 0; i < count; i++) if (todo[i] === STILL && process.cellOf(i, conflicts).meta !== 0) todo[i] = UNKNOWN;
+}
+
 function walkerOf(program: Program, into: string): JsonWalker {
   const { tree, own, more, process, arena } = program;
   const top = tree.at(into);
@@ -68,7 +75,10 @@ function walkerOf(program: Program, into: string): JsonWalker {
     names: placeNames(tree, top, all, arena),
     more,
     root: top.number,
-    gathered: gatheredBelow(tree, top).map(({ name, node }) => ({ name, node: node.number })),
+    gathered: [
+      ...gatheredBelow(tree, top).map(({ name, node }) => ({ name, node: node.number, slow: false })),
+      ...(into === '' ? WHOLE : []).map((name) => ({ name, node: top.number, slow: true })),
+    ],
     nests: tree.nodes.flatMap(({ path, number }) => (NESTED.has(path) ? [number] : [])),
     rests: tree.nodes.map(({ rest }) => rest ?? 0),
     tables: program.jsonTables,

@@ -15,6 +15,8 @@ export interface LogfmtOptions {
 
 /** Pairs, and those that go to `conflict`; names that are known have the numbers behind. */
 const UNNAMED = 2;
+/** Beside a sign: pairs stand beside the envelope. */
+const BESIDE = 256;
 /** Below names of the envelope, as far as it has some itself. */
 const OWN = ['host.name', 'log.file.path', 'log.file.id', ...OWN_IN_LOG.map((name) => `log.${name}`)];
 
@@ -61,6 +63,7 @@ export const logfmt = fixedFormat<LogfmtOptions>({
       if (options.into === undefined && words.size < MOST_WORDS) words.set(name, [0, 1]);
     }
     const { arena } = program;
-    return [options.pair, options.assign, placeWordTable(arena, words), arena.reserve(PAIRS_ROOM)];
+    const pair = options.pair | (options.into === undefined ? BESIDE : 0);
+    return [pair, options.assign, placeWordTable(arena, words), arena.reserve(PAIRS_ROOM)];
   },
 });

@@ -85,6 +85,24 @@ test('logfmt', () => {
           conflict: { host: 'x', labels: 'q', log: '5', event: '3', 'log.offset': '4', '@timestamp': '1' },
         },
       ],
+      [
+        'log.logger=a log.origin.line=7 event.kind="x y" host.name=h labels.env=q level=INFO b=1',
+        {
+          b: '1',
+          log: { level: 'info', logger: 'a', origin: { line: '7' } },
+          event: { kind: 'x y' },
+          conflict: { host: { name: 'h' }, labels: { env: 'q' } },
+        },
+      ],
+      [
+        'log.logger=a log=5 event.dataset=x event=6 host=y',
+        {
+          log: { logger: 'a' },
+          conflict: { host: 'y', log: '5', event: '6', 'event.dataset': 'x' },
+        },
+      ],
+      ['logs.a=1 hosts.b=2 host.=3', { 'logs.a': '1', 'hosts.b': '2', 'host.': '3' }],
+      ['log.logger="open a=1', { message: 'log.logger="open a=1', error: { type: 'parse' } }],
       ['level=99 ts=soon', { level: '99', ts: 'soon' }],
       ['nothing', { message: 'nothing', error: { type: 'parse' } }],
     ],

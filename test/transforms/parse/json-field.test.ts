@@ -28,6 +28,27 @@ test('of equal names those of the field count', () => {
   ]);
 });
 
+test('what is under conflict stays, and gets what comes', () => {
+  const steps = [{ parse: 'json' }, { parse: { json: { field: 'x' } } }];
+  const both = (line: object, x: object, conflict: object) =>
+    becomes({ ...line, x: JSON.stringify(x) }, { conflict }, steps);
+  both({ 'log.offset': 5 }, { 'log.file': 1 }, { log: { offset: 5, file: 1 } });
+  both({ 'log.offset': 5, host: 'a' }, { 'log.offset': 6, host: 'b' }, { log: { offset: 6 }, host: 'b' });
+  // What has a cell of its own, and what has none, of one name.
+  both({ log: 'text' }, { 'log.file': 1 }, { log: 'text', 'log.file': 1 });
+  both({ 'log.file': 1 }, { log: 'text' }, { log: 'text', 'log.file': 1 });
+  both({ event: 7 }, { 'event.dataset': 1 }, { event: 7, 'event.dataset': 1 });
+  both({ host: { a: 1 } }, { 'host.name': 'b' }, { host: { a: 1, name: 'b' } });
+  becomes(
+    { 'log.offset': 5, x: 'log.file=1 log=text a=2' },
+    {
+      a: '2',
+      conflict: { log: 'text', 'log.offset': 5, 'log.file': '1' },
+    },
+    [{ parse: 'json' }, { parse: { logfmt: { field: 'x' } } }],
+  );
+});
+
 test('what is no JSON stays, and is marked where nothing else is', () => {
   becomes({ a: 1, log: 'text' }, { a: 1, conflict: { log: 'text' }, error: { type: 'parse' } });
   becomes({ a: 1 }, { a: 1, error: { type: 'parse' } });

@@ -67,6 +67,20 @@ test('what has the name of something of the envelope stands under conflict, and 
   becomes('{"conflict":{"a":1},"log.flags":[]}', { conflict: { conflict: { a: 1 }, log: { flags: [] } } });
 });
 
+test("host, labels and conflict are the envelope's, however they are written", () => {
+  becomes('{"host.name":"h","hosts":1,"host.":2,"labels.a.b":3,"conflict.x":4}', {
+    hosts: 1,
+    'host.': 2,
+    conflict: { host: { name: 'h' }, labels: { a: { b: 3 } }, conflict: { x: 4 } },
+  });
+  becomes('{"ho\\u0073t.name":"h"}', { conflict: { host: { name: 'h' } } });
+  becomes('{"host":{"ip":1},"host.name":"h"}', { conflict: { host: { ip: 1, name: 'h' } } });
+  // No name is twice: what is in the way of an object is not one.
+  becomes('{"host.name":"h","host":"i"}', { conflict: { host: 'i', 'host.name': 'h' } });
+  becomes('{"log":"text","log.file":"x"}', { conflict: { log: 'text', 'log.file': 'x' } });
+  becomes('{"event":7,"event.dataset":"x"}', { conflict: { event: 7, 'event.dataset': 'x' } });
+});
+
 test('dotted names are nested below log and event, and elsewhere where a step has the field', () => {
   becomes('{"log.level":"info","log":{"logger":"a"},"event.action":"x","service.name":"s"}', {
     ...{ log: { level: 'info', logger: 'a' }, event: { action: 'x' }, 'service.name': 's' },

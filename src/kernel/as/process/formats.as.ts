@@ -4,7 +4,7 @@ import { access } from './access.as';
 import { csv } from './csv.as';
 import { begin, beginIn, isTaken, keep, keepTime } from './found.as';
 import { klog } from './klog.as';
-import { logfmt } from './logfmt.as';
+import { isBelow, logfmt } from './logfmt.as';
 import { syslog } from './syslog.as';
 import { textEnd, textStart } from './texts.as';
 
@@ -13,7 +13,7 @@ const ACCESS: u32 = 0, SYSLOG: u32 = 1, KLOG: u32 = 2, CSV: u32 = 3, LOGFMT: u32
 /** Not a cell. */
 const NO_CELL: u32 = 0xff;
 const TO_DO: u8 = 1;
-/** The row has something already where pairs would go: that is merged elsewhere. */
+/** The row has something already where pairs would go, or some are of the envelope: that is merged elsewhere. */
 const TAKEN: u8 = 2;
 
 /** process/formats.ts says what it does. */
@@ -29,16 +29,19 @@ export function parseTexts(
     if (message != NO_CELL) {
       clearRow(row);
       beginIn(program, row);
-      if (!parseText(program, at, to)) {
+      const is = parseText(program, at, to);
+      const apart = pairs && is && isBelow;
+      if (!is || apart) {
         clearRow(row);
         setCell(row, message, at, <u32>(to - at), TEXT);
+        if (apart) store<u8>(todo + i, TAKEN);
         continue;
       }
       keepTime(row);
     } else {
       begin(program);
       if (!parseText(program, at, to)) continue;
-      if (pairs && isTaken(program, row)) {
+      if (pairs && (isBelow || isTaken(program, row))) {
         store<u8>(todo + i, TAKEN);
         continue;
       }

@@ -116,11 +116,13 @@ export function keep(program: usize, row: usize): void {
   keepTime(row);
 }
 
-/** Whether the row has something where the first two fields that were found would go. */
+/**
+ * Whether the row has something where the first field that was found would go, or anything where the second would: pairs,
+ * and those that go to `conflict`.
+ */
 export function isTaken(program: usize, row: usize): bool {
-  for (let f: u32 = 0; f < 2; f++) {
-    const to = <u32>load<u8>(program + CELLS + f);
-    if (load<u64>(found + (<usize>f << 3)) != 0 && to != NOWHERE && cellMeta(row, to) != 0) return true;
-  }
-  return false;
+  const pairs = <u32>load<u8>(program + CELLS);
+  const conflicts = <u32>load<u8>(program + CELLS, 1);
+  if (conflicts != NOWHERE && cellMeta(row, conflicts) != 0) return true;
+  return load<u64>(found) != 0 && pairs != NOWHERE && cellMeta(row, pairs) != 0;
 }

@@ -82,7 +82,7 @@ export function mayBeGathered(word: u64): bool {
 
 /**
  * The entry of the object that a dotted name belongs to; 0: none. Entries: first eight bytes of its name and the dot u64, a
- * mask of those u64, bytes u32, address u32, node u32, 0 u32.
+ * mask of those u64, bytes u32, address u32, node u32, whether lines that have one are left to JavaScript u32.
  */
 export function gatheredOf(key: usize, bytes: u32, word: u64): usize {
   for (let i: u32 = 0, entry = gathered; i < gatheredCount; i++, entry += GATHERED) {

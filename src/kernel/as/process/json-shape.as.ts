@@ -143,7 +143,7 @@ export function newName(key: usize, to: usize, node: u32): usize {
   if (known == 0 && nestsDots(node)) noDots(name, nameEnd);
   const may = node == root && (known & IS_CELL) == 0 && mayBeGathered(word);
   const within = may ? gatheredOf(name, bytes, word) : 0;
-  if (within && name != key) setSlow();
+  if (within && (name != key || load<u32>(within, 28))) setSlow();
   store<u32>(entry, <u32>(keyEnd - key), BYTES);
   store<u32>(entry, known, KNOWN);
   store<u32>(entry, <u32>within, WITHIN);

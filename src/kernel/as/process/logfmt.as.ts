@@ -1,6 +1,7 @@
 // logfmt: key=value key="a \"value\"" word. Values are text; a word alone is true. Names that a step knows go to their
 // cells, the others to pairs: {key, its bytes, address, meta} of 16 bytes each, among the side bytes. Those that have the
-// name of something of the envelope are pairs apart.
+// name of something of the envelope are pairs apart. A line that has others below the envelope's objects, as `log.x`, is left to
+// JavaScript: they are nested, or conflict.
 //
 // Of equal keys the last wins. A line without any value is none, nor one with an open quote, an empty key, a key in quotes,
 // or with something directly behind a closing quote.
@@ -11,6 +12,7 @@ import { unescapeGo } from './escapes.as';
 import { firstOf, secondOf, wordAt, wordHash } from './words.as';
 
 const PAIR: usize = 16;
+const DOT: u8 = 0x2e;
 /** As process/formats.ts has it. */
 const MOST_PAIRS: u32 = 512;
 /** The fields of the pairs, and of those apart; names that are known have those behind. */
@@ -22,8 +24,14 @@ let count: u32 = 0;
 let apart: u32 = 0;
 /** A bit for some of the bits of each key's hash: a key whose bit is not set is new. */
 let seen: u64 = 0;
+/** Pairs stand beside the envelope; and whether there are some below its objects. */
+let beside: bool = false;
+export let isBelow: bool = false;
 
-/** `option` 0: what stands between pairs; 1: between key and value; 2: table of names; 3: room for pairs. */
+/**
+ * `option` 0: what stands between pairs, and 256 where they stand beside the envelope; 1: between key and value; 2: table of
+ * names; 3: room for pairs.
+ */
 export function logfmt(program: usize, at: usize, to: usize): bool {
   const pair = <u8>option(program, 0);
   const assign = <u8>option(program, 1);
@@ -32,6 +40,8 @@ export function logfmt(program: usize, at: usize, to: usize): bool {
   count = 0;
   apart = 0;
   seen = 0;
+  beside = option(program, 0) >> 8 != 0;
+  isBelow = false;
   let assigned = false;
   while (at < to) {
     const c = load<u8>(at);
@@ -117,6 +127,7 @@ function add(names: usize, key: usize, keyBytes: usize, at: usize, bytes: usize,
     put(firstOf(known), at, bytes, kind);
     return true;
   }
+  if (known == 0 && beside && isOfEnvelope(key, keyBytes)) isBelow = true;
   const first = known == 0 ? pairs : pairsApart();
   const number = known == 0 ? count : apart;
   const last = first + <usize>number * PAIR;
@@ -134,6 +145,17 @@ function add(names: usize, key: usize, keyBytes: usize, at: usize, bytes: usize,
   store<u32>(pair, <u32>at, 8);
   store<u32>(pair, <u32>bytes | (kind << 24), 12);
   return true;
+}
+
+/** log. event. host. labels. conflict. */
+@inline
+function isOfEnvelope(key: usize, bytes: usize): bool {
+  const w = load<u32>(key);
+  if (w == 0x2e676f6c) return bytes > 4;
+  if (w == 0x74736f68) return bytes > 5 && load<u8>(key, 4) == DOT;
+  if (w == 0x6e657665) return bytes > 6 && load<u16>(key, 4) == 0x2e74;
+  if (w == 0x6562616c) return bytes > 7 && load<u16>(key, 4) == 0x736c && load<u8>(key, 6) == DOT;
+  return w == 0x666e6f63 && bytes > 9 && load<u32>(key, 4) == 0x7463696c && load<u8>(key, 8) == DOT;
 }
 
 /** The pair of that key, or the one behind the last. */
