@@ -1,6 +1,6 @@
 /** `add`: fields with the same text in each record. */
 import { grammar, optional, WrongAt } from '../config/option.ts';
-import { fieldName } from './field.ts';
+import { madeName } from './field.ts';
 import { FieldEdits } from './fields/edits.ts';
 import type { Verb } from './verb.ts';
 import { entriesOf } from './written.ts';
@@ -12,7 +12,7 @@ export const add: Verb<readonly [string, string][]> = {
   name: 'add',
   option: optional(
     grammar({ label: 'map of texts', json: { type: 'object' }, example: EXAMPLE }, (value) =>
-      entriesOf(value, EXAMPLE, (name, text, path) => [fieldName(name, path), fieldText(text, path)]),
+      entriesOf(value, EXAMPLE, (name, text, path) => [madeName(name, path), fieldText(text, path)]),
     ),
     'Fields with a text, the same in each record: {NAME: TEXT, ...}. What had the name is overwritten.',
   ),

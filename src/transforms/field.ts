@@ -40,6 +40,18 @@ export function fieldName(value: unknown, path: readonly (string | number)[]): s
   return value;
 }
 
+/** The same of a field that a step makes. */
+export function madeName(value: unknown, path: readonly (string | number)[]): string {
+  const name = fieldName(value, path);
+  if (name === 'log' || name === 'event')
+    throw new WrongAt(path, `is an object of the envelope: name what is to be in it, as ${name}.NAME`);
+  if (name === 'event.created')
+    throw new WrongAt(path, 'is the time of reading, where a record has another: use another name');
+  if (name === 'conflict' || name.startsWith('conflict.'))
+    throw new WrongAt(path, "is where a line's fields stand that have names of the envelope: use another name");
+  return name;
+}
+
 function wrongOf(name: string): string | null {
   if (name === '') return 'is empty: it must be the name of a field';
   if (name.split('.').includes('')) return 'is no name of a field: an empty part stands beside a dot';

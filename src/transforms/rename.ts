@@ -1,6 +1,6 @@
 /** `rename`: fields get other names, objects with all that is in them. What had the new name is overwritten. */
 import { grammar, optional, WrongAt } from '../config/option.ts';
-import { fieldName } from './field.ts';
+import { fieldName, madeName } from './field.ts';
 import { FieldEdits } from './fields/edits.ts';
 import type { Verb } from './verb.ts';
 import { entriesOf } from './written.ts';
@@ -12,7 +12,7 @@ export const rename: Verb<readonly [string, string][]> = {
   option: optional(
     grammar({ label: 'map of names', json: { type: 'object' }, example: EXAMPLE }, (value) => {
       const renames = entriesOf(value, EXAMPLE, (old, next, path) => {
-        const names: [string, string] = [fieldName(old, path), fieldName(next, path)];
+        const names: [string, string] = [fieldName(old, path), madeName(next, path)];
         const [one, other] = names;
         if (one === other) throw new WrongAt(path, 'is its name already');
         if (overlap(one, other)) {

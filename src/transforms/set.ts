@@ -2,7 +2,7 @@
 import { nearest } from '../config/errors.ts';
 import { grammar, optional, WrongAt } from '../config/option.ts';
 import { fieldText } from './add.ts';
-import { fieldName } from './field.ts';
+import { fieldName, madeName } from './field.ts';
 import { FieldEdits, type SetOptions } from './fields/edits.ts';
 import type { Verb } from './verb.ts';
 import { entriesOf } from './written.ts';
@@ -14,7 +14,7 @@ export const set: Verb<readonly [string, SetOptions][]> = {
   name: 'set',
   option: optional(
     grammar({ label: 'map of maps', json: { type: 'object' }, example: EXAMPLE }, (value) =>
-      entriesOf(value, EXAMPLE, (name, how, path): [string, SetOptions] => [fieldName(name, path), read(how, path)]),
+      entriesOf(value, EXAMPLE, (name, how, path): [string, SetOptions] => [madeName(name, path), read(how, path)]),
     ),
     'Fields are changed: {NAME: {from: OTHER, default: TEXT, lower: true, number: true}}, of which one is enough, and which are done in that order. from: it is what OTHER is, which stays; default: this text, where it is not there; lower: letters of ASCII become small; number: a text that is a number as JSON writes it becomes one.',
   ),

@@ -198,6 +198,39 @@ test('what each verb needs is said', async () => {
   for (const [step, said] of cases) assert.deepEqual(await saidOf(['{parse: json}', step]), [`2:${said}`], step);
 });
 
+test("a step makes no field where the envelope has an object, or a line's fields of its names stand", async () => {
+  const said = async (...steps: string[]) => (await saidOf(steps)).join('\n');
+  const object = (name: string) => `is an object of the envelope: name what is to be in it, as ${name}.NAME`;
+  const apart = "is where a line's fields stand that have names of the envelope: use another name";
+  const made = (name: string) => [
+    `{add: {${name}: x}}`,
+    `{rename: {a: ${name}}}`,
+    `{set: {${name}: {from: a}}}`,
+    `{parse: {json: {field: a, into: ${name}}}}`,
+    `{parse: {logfmt: {field: a, into: ${name}}}}`,
+    `{parse: {csv: {field: a, columns: [${name}]}}}`,
+    `{parse: {regex: {field: a, pattern: '(?<${name}>x)'}}}`,
+  ];
+  for (const [name, why] of [
+    ['log', object('log')],
+    ['event', object('event')],
+    ['event.created', 'is the time of reading, where a record has another: use another name'],
+    ['conflict', apart],
+    ['conflict.host', apart],
+  ] as const) {
+    for (const step of made(name)) assert.ok((await said('{parse: json}', step)).endsWith(why), `${step}: ${why}`);
+  }
+  // What a line has there may be read, and goes.
+  for (const step of [
+    '{parse: {json: {field: log}}}',
+    '{rename: {log: x}}',
+    '{remove: [event]}',
+    '{drop: {event: x}}',
+  ]) {
+    assert.equal(await said('{parse: json}', step), '');
+  }
+});
+
 test('steps that have no room are refused, with how much there is', async () => {
   const tests = (from: number) => Array.from({ length: 30 }, (_, i) => `{f${from + i}: {exists: true}}`);
   const keeps = [0, 30, 60].map((from) => `{keep: [${tests(from)}]}`);

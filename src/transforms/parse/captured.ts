@@ -3,7 +3,7 @@ import { grammar, Wrong, WrongAt } from '../../config/option.ts';
 import { PatternError } from '../../kernel/process/regex/parse.ts';
 import type { GroupType } from '../../kernel/process/regex/place.ts';
 import { Pattern, RegexKernel } from '../../kernel/process/regex.ts';
-import { fieldName } from '../field.ts';
+import { madeName } from '../field.ts';
 import { tellingGaveUp } from '../gave-up.ts';
 import { writtenOptions } from '../written.ts';
 import { type CommonOptions, commonOptions, type Parse, type ParseContext } from './format.ts';
@@ -68,7 +68,7 @@ function made(text: string, path: Path, search: boolean, reading: PatternReading
 
 function checkName(name: string, path: Path, text: string): void {
   try {
-    fieldName(name, path);
+    madeName(name, path);
   } catch (error) {
     if (!(error instanceof WrongAt)) throw error;
     const at = text.indexOf(name);

@@ -1,6 +1,6 @@
 /** `parse: {csv: {columns: [ts, user, amount]}}`: values between separators, quotes as RFC 4180 has them. */
 import { leaf, list, made, option, required } from '../../config/option.ts';
-import { fieldName } from '../field.ts';
+import { madeName } from '../field.ts';
 import { fixedFormat, sign } from './fixed.ts';
 
 interface CsvOptions {
@@ -9,7 +9,7 @@ interface CsvOptions {
 }
 
 function columnName() {
-  return leaf({ label: 'field', json: { type: 'string' }, example: 'user' }, (name) => fieldName(name, []));
+  return leaf({ label: 'field', json: { type: 'string' }, example: 'user' }, (name) => madeName(name, []));
 }
 
 export const csv = fixedFormat<CsvOptions>({

@@ -3,7 +3,7 @@ import { type Fields, type Leaf, leaf, option, optional, Wrong } from '../../con
 import type { Batch } from '../../core/batch.ts';
 import { type FormatExports, type FormatProgram, NO_CELL, placeFormat } from '../../kernel/process/formats.ts';
 import { placeZone } from '../../kernel/process/time.ts';
-import { fieldName } from '../field.ts';
+import { madeName } from '../field.ts';
 import type { FieldNames } from '../names.ts';
 import type { Program } from '../program.ts';
 import { MAX_AHEAD_MS, zoneOf } from '../time.ts';
@@ -93,7 +93,7 @@ export function sign(example: string): Leaf<number> {
 
 export function fieldOption(example: string, text: string) {
   return optional(
-    leaf({ label: 'field', json: { type: 'string' }, example }, (name) => fieldName(name, [])),
+    leaf({ label: 'field', json: { type: 'string' }, example }, (name) => madeName(name, [])),
     text,
   );
 }

@@ -1,7 +1,7 @@
 /** `parse: json`: an object a line. Its members stand at the top of the record, beside the envelope, or under one name. */
 import { leaf, optional } from '../../config/option.ts';
 import { JsonWalker } from '../../kernel/process/json.ts';
-import { fieldName } from '../field.ts';
+import { madeName } from '../field.ts';
 import { NESTED, OWN_IN_LOG, WHOLE } from '../fields/envelope.ts';
 import { gatheredBelow, placeNames } from '../fields/names.ts';
 import { isObject, SlowJson } from '../fields/slow-json.ts';
@@ -21,7 +21,7 @@ export const json: ParseFormat<JsonOptions> = {
   text: 'An object a line.',
   option: formatOptions({
     into: optional(
-      leaf({ label: 'field', json: { type: 'string' }, example: 'app' }, (text) => fieldName(text, [])),
+      leaf({ label: 'field', json: { type: 'string' }, example: 'app' }, (text) => madeName(text, [])),
       'The field that the whole object becomes. Left out, its members stand at the top of the record; what has the name of something of the envelope stands under conflict then.',
     ),
   }) as never,
