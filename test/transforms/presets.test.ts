@@ -289,6 +289,14 @@ test('java', () => {
       },
     ],
     [
+      '2026-10-18 18:01:47,978 INFO  namenode.FSEditLog (FSEditLog.java:printStatistics(716)) - Number of: 7',
+      {
+        ...time,
+        ...{ 'log.origin.file.name': 'FSEditLog.java', 'log.origin.function': 'printStatistics' },
+        ...{ 'log.origin.file.line': '716', ...said('info', 'namenode.FSEditLog', 'Number of: 7') },
+      },
+    ],
+    [
       '2026-10-18 18:01:47,978 - WARN  [QuorumPeer[myid=1]/0:0:0:0:0:0:0:0:2181:FastLeaderElection@774] - Notification time out',
       {
         ...time,

@@ -13,6 +13,8 @@ const LINES = [
   String.raw`^${ISO} +${LEVEL} (?<process.pid>\d+) --- (?:\[(?<service.name>[^\]]*)\] )?${THREAD} (?:\[(?:(?<trace.id>[0-9a-f]+)-(?<span.id>[0-9a-f]+)| *)\] )?${LOGGER} *: ${REST}`,
   // Hadoop, Spark, HBase: TIME LEVEL [thread] logger: message
   String.raw`^${TIME} +${LEVEL} +(?:${THREAD} )?${LOGGER}(?::(?<log.origin.file.line>\d+))?(?: -|:) ${REST}`,
+  // Hadoop of Ambari: TIME LEVEL logger (file:method(line)) - message
+  String.raw`^${TIME} +${LEVEL} +(?:${THREAD} )?${LOGGER} \((?<log.origin.file.name>[^:()]+):(?<log.origin.function>[^()]+)\((?<log.origin.file.line>\d+)\)\) - ${REST}`,
   // Logback: TIME [thread] LEVEL logger - message
   String.raw`^${TIME} +${THREAD} +${LEVEL} +${LOGGER}(?::(?<log.origin.file.line>\d+))?(?: -|:) ${REST}`,
   // ZooKeeper: TIME - LEVEL [thread:class@line] - message
