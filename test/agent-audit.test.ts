@@ -49,5 +49,5 @@ test('what is answered is on disk after kill -9, in a chain that goes on', async
   assert.equal(seals.at(-1)!.to, 45, 'the last seal is written at the stop');
   assert.equal(keys[0].key, seals[0]!.key);
   assert.ok(found.every(({ key, headers }) => key === 'orders' && headers.stream === 'orders'));
-  assert.match(found[0]!.headers.peer!, /^uid=\d+;gid=\d+;pid=\d+$/);
+  assert.equal(found[0]!.headers.peer, `uid=${process.getuid!()};gid=${process.getgid!()};pid=${process.pid}`);
 });

@@ -180,6 +180,23 @@ test('where a producer has moved and that cannot be stored, the same again is no
   assert.equal(saved, 1, 'it is stored once');
 });
 
+test('what comes twice in one group is one event, or 409 with other bytes', () => {
+  const chains = makeChains();
+  const first = chains.decide(request('s', ['e-1', 'e-2']), TIME);
+  assert.deepEqual(chains.decide(request('s', ['e-1', 'e-2']), TIME), { ...first, duplicate: true });
+  assert.deepEqual(chains.decide(request('s', ['e-2']), TIME), { ...first, first: 2, duplicate: true });
+  assert.throws(() => chains.decide(request('s', ['e-2'], {}, 'other'), TIME), { code: 409 });
+  assert.throws(() => chains.decide(request('s', ['e-2', 'e-3'], { lines: [1, 2] }), TIME), { code: 409 });
+  const producer = { id: 'p', epoch: 1, sequence: 1 };
+  const numbered = chains.decide(request('s', ['e-3'], { producer }), TIME);
+  assert.deepEqual([numbered.first, numbered.duplicate], [3, false]);
+  assert.equal(chains.decide(request('s', ['e-3'], { producer }), TIME).duplicate, true);
+  const older = { producer: { ...producer, epoch: 0, sequence: 2 } };
+  assert.throws(() => chains.decide(request('s', ['e-4'], older), TIME), { code: 409 });
+  chains.commit();
+  assert.equal(chains.streams.get('s')!.sequence, 3);
+});
+
 test('a disk that does not take events is said until it has taken some', async () => {
   const chains = makeChains();
   let fails = false;
