@@ -1,5 +1,7 @@
 /** `runnel audit export`: an audit topic as lines of JSON, each value the same byte for byte. */
+import { existsSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import { giveName } from '../core/files.ts';
 import { count } from '../core/units.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { writeExport } from '../verify/audit/export-file.ts';
@@ -18,6 +20,8 @@ export type AuditExportCommand = KafkaChoice & {
 };
 
 const MODE = 0o600;
+/** Behind its name, until it is whole: a part of an export looks like one from which something was taken out. */
+const PART = '.part';
 
 /** Resolves to the exit code: 1 where it could not be read or written to its end. */
 export async function auditExport(command: AuditExportCommand): Promise<number> {
@@ -38,11 +42,11 @@ export async function auditExport(command: AuditExportCommand): Promise<number> 
     const to = file ? (text: string) => file.writeFile(text) : toStdout;
     const written = await writeExport(source, to, stream === undefined ? () => true : ({ key }) => key === stream);
     await file?.sync();
+    if (command.file !== undefined) await giveName(`${command.file}${PART}`, command.file);
     complain(`${count(written, 'record')} of ${source.name}`);
     return 0;
   } catch (error) {
-    // A part of an export looks like one from which something was taken out.
-    if (command.file !== undefined) await rm(command.file, { force: true });
+    if (command.file !== undefined) await rm(`${command.file}${PART}`, { force: true });
     complain(`runnel: cannot export ${source.name}: ${(error as Error).message}`);
     return 1;
   } finally {
@@ -52,8 +56,9 @@ export async function auditExport(command: AuditExportCommand): Promise<number> 
 }
 
 async function created(path: string): Promise<FileHandle> {
+  if (existsSync(path)) throw new UsageError(`cannot write the export: ${path} exists already`);
   try {
-    return await open(path, 'wx', MODE);
+    return await open(`${path}${PART}`, 'wx', MODE);
   } catch (error) {
     throw new UsageError(`cannot write the export: ${(error as Error).message}`);
   }

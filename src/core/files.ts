@@ -42,14 +42,19 @@ export async function replaceAndKeep(
 ): Promise<FileHandle> {
   const file = await writeSynced(temporary, parts);
   try {
-    await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    await giveName(temporary, path);
     return file;
   } catch (error) {
     await file.close();
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** A file that was synced under another name of the same directory gets this one. */
+export async function giveName(temporary: string, path: string): Promise<void> {
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
 }
 
 /** For the few who cannot wait for a promise. */

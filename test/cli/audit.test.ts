@@ -1,7 +1,7 @@
 /** `runnel audit verify` of exports: exit codes, what is printed. */
 // Slow: starts programs.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -13,6 +13,8 @@ const dir = mkdtempSync(join(tmpdir(), 'runnel-audit-'));
 after(() => rmSync(dir, { recursive: true }));
 const file = join(dir, 'export.ndjson');
 const whole = new MadeStream('orders').run(30);
+
+const filesOf = (name: string) => readdirSync(dir).filter((file) => file.startsWith(name));
 
 test('complete, and said so', async () => {
   writeMade(file, whole);
@@ -76,6 +78,22 @@ test('nothing that could be judged is undecided', async () => {
   const { code, stdout } = await runnel('audit', 'verify', '--file', file);
   assert.equal(code, 3);
   assert.match(stdout, /no audit record was found/);
+});
+
+test('an export has its name when it is whole, and what was there stays', async () => {
+  const path = join(dir, 'new.ndjson');
+  const exported = () =>
+    runnel('audit', 'export', '--brokers', '127.0.0.1:1', '--topic', 't', '--timeout', '1', '--file', path);
+  assert.equal((await exported()).code, 1);
+  assert.deepEqual(filesOf('new.ndjson'), [], 'it could not be read to its end');
+  // As a process that was killed leaves it.
+  writeFileSync(`${path}.part`, 'a part');
+  const { code, stderr } = await exported();
+  assert.equal(code, 2);
+  assert.match(stderr, /EEXIST.*new\.ndjson\.part/);
+  writeFileSync(path, 'another');
+  assert.match((await exported()).stderr, /new\.ndjson exists already/);
+  assert.deepEqual(filesOf('new.ndjson'), ['new.ndjson', 'new.ndjson.part']);
 });
 
 test('the keys of an agent, as --key reads them', async () => {
