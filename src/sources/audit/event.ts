@@ -87,10 +87,10 @@ export function digestOf(bytes: Buffer): string {
   return hash('sha256', bytes, 'latin1').slice(0, 16);
 }
 
-/** The id of a record that was taken before; null: it has none. */
+/** The id of an event that is JSON; null: it has none, or another value. */
 export function idOf(client: Buffer): string | null {
-  const event = JSON.parse(client.toString()) as Record<string, unknown>;
-  const id = fieldOf(event, 'event.id');
+  const event: unknown = JSON.parse(client.toString());
+  const id = event === null || typeof event !== 'object' ? null : fieldOf(event as Record<string, unknown>, 'event.id');
   return typeof id === 'string' ? id : null;
 }
 

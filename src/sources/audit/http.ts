@@ -26,8 +26,8 @@ export interface AuditHttpOptions {
   /** How long Kafka is waited for, milliseconds. */
   hold: number;
   required: readonly string[];
-  /** Takes secrets out of an event, before anything else sees it. */
-  mask(event: Buffer): Buffer;
+  /** Takes secrets out of an event, before anything else sees it; `line`: where it stands in NDJSON. */
+  mask(event: Buffer, line?: number): Buffer;
   /** Why nothing is taken now; null: it is. */
   closed(): string | null;
   /** Resolves when Kafka has all that is on the medium now. */
@@ -125,7 +125,7 @@ function eventsIn(body: Buffer, { required, mask }: AuditHttpOptions): { events:
   }
   const utf8 = isUtf8(body);
   const events = lines.map(({ bytes, line }) => {
-    const masked = mask(bytes);
+    const masked = mask(bytes, line);
     return readEvent(masked, required, line, masked === bytes ? utf8 || isUtf8(bytes) : isUtf8(masked));
   });
   return { events, lines: lines.map(({ line }) => line) };

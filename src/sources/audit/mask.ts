@@ -9,8 +9,8 @@ import { Pool, type Slot } from '../../core/pool.ts';
 import { Kernel } from '../../kernel/kernel.ts';
 import { atOnce, MaskKernel } from '../../kernel/process/mask.ts';
 import type { MaskRule } from '../../kernel/process/mask-rules.ts';
-import { MOST_EVENT_BYTES } from './event.ts';
-import { malformed } from './refusal.ts';
+import { idOf, MOST_EVENT_BYTES } from './event.ts';
+import { type AuditPlace, malformed } from './refusal.ts';
 
 /** Before the event, as before lines: the kernel may look behind. */
 const BEFORE = 64;
@@ -41,18 +41,29 @@ export class EventMask {
 
   /**
    * The event as it is kept; one that is too large is left to be refused. Throws an AuditRefusal where a secret is no text, so
-   * that no JSON would be left, and where a pattern is not through with it.
+   * that no JSON would be left, where its id is one, by which others would be taken for it, and where a pattern is not through
+   * with it. `line`: where it stands in NDJSON.
    */
-  mask(event: Buffer): Buffer {
+  mask(event: Buffer, line?: number): Buffer {
     if (event.length > MOST_EVENT_BYTES) return event;
+    const place: AuditPlace = line === undefined ? {} : { line };
+    const kept = this.#kept(event, place);
+    if (kept !== event && isJson(event) && idOf(event) !== idOf(kept)) {
+      const what = 'has an event.id that mask would hide: ids are kept as they are, so take one without a secret';
+      throw malformed(what, { ...place, field: 'event.id' });
+    }
+    return kept;
+  }
+
+  #kept(event: Buffer, place: AuditPlace): Buffer {
     // A digit may be written as \u0031.
     const plain = textsOf(event, (text) => text);
-    const masked = this.#searched(plain) ?? event;
+    const masked = this.#searched(plain, place) ?? event;
     if (masked !== event && isJson(event) && !isJson(masked)) {
-      throw malformed('has a secret that is no text, and no JSON when that is masked: send it as text', {});
+      throw malformed('has a secret that is no text, and no JSON when that is masked: send it as text', place);
     }
     // What must have escapes, as line feeds, is in the way of patterns still.
-    return textsOf(masked, (text) => this.#searched(Buffer.from(text))?.toString() ?? null);
+    return textsOf(masked, (text) => this.#searched(Buffer.from(text), place)?.toString() ?? null);
   }
 
   /** A line of a file that is JSON, and was masked as it lies there: what is secret behind its escapes. Null: nothing is. */
@@ -63,12 +74,12 @@ export class EventMask {
   }
 
   /** As `#masked`; what takes too many steps would be masked as a whole, and of an event nothing but secrets may be. */
-  #searched(text: Buffer): Buffer | null {
+  #searched(text: Buffer, place: AuditPlace): Buffer | null {
     const masked = this.#masked(text);
     if (this.#tooLong) {
       throw malformed(
         'takes a pattern of mask too many steps: send less in one event, or make the pattern simpler',
-        {},
+        place,
       );
     }
     return masked;

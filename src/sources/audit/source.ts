@@ -140,7 +140,7 @@ export class AuditInputSource implements OpenInput {
       durability: config.durability,
       hold: config.hold,
       required: config.required_fields,
-      mask: (event) => mask?.mask(event) ?? event,
+      mask: (event, line) => mask?.mask(event, line) ?? event,
       closed: () => this.#topic.closed,
       sent: (signal) => durable.passed(durable.next, signal),
       streams: () => this.#said(),

@@ -55,6 +55,22 @@ test('what has nothing secret in it keeps its bytes, and what is no JSON is left
   assert.deepEqual(mask!.mask(broken), broken, 'no UTF-8');
 });
 
+test('an id that is a secret is refused: others would be taken for it', async () => {
+  const mask = await EventMask.of(RULES, null);
+  const check = (text: string) => {
+    const expected = { message: /has an event\.id that mask would hide/, told: { line: 3, field: 'event.id' } };
+    assert.throws(() => mask!.mask(Buffer.from(text), 3), expected);
+  };
+  check(`{"event":{"id":"${CARD}"},"a":1}`);
+  check(`{"a":"\\n","event":{"id":"${escaped(CARD)}"}}`);
+  check(`{"event.id":"e ${CARD}"}`);
+  assert.equal(
+    await masked(`{"event":{"id":"e-1"},"a":"${CARD}"}`),
+    `{"event":{"id":"e-1"},"a":"${'*'.repeat(12)}1111"}`,
+  );
+  assert.equal(await masked(`["${CARD}"]`), `["${'*'.repeat(12)}1111"]`, 'it is refused later');
+});
+
 test('where a pattern is not through with an event that is said, and nothing else of it is hidden', async () => {
   const mask = await EventMask.of([{ rule: 'pattern', pattern: 'a(b|c)*d', with: null }], null);
   for (const text of ['a1 '.repeat(30_000), `\\n${'a1 '.repeat(30_000)}`]) {
