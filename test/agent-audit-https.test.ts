@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { type RequestOptions, request } from 'node:https';
 import { test } from 'node:test';
 import { makeHome, runnel } from './support/agent.ts';
@@ -51,6 +52,11 @@ test('over https a certificate or a token is needed, and names the stream', asyn
   assert.equal(certificate.code, 403, JSON.stringify(certificate.body));
   const named = /certificate=(\S+)/.exec(certificate.body.error)?.[1];
   assert.ok(named, certificate.body.error);
+  // By the same name, and of another authority.
+  await mkdir(home.path('others'));
+  await makeCertificates(home.path('others'));
+  const [cert, key] = ['client.pem', 'client.key'].map((name) => readFileSync(home.path('others', name)));
+  assert.equal((await send('c', { ca, cert, key })).code, 401);
   assert.equal((await send('d', { ca, servername: 'localhost', headers: { host: 'evil.example.com' } })).code, 421);
   await agent.stop();
   const [record] = await auditOnDisk(home.dataDir);

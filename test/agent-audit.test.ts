@@ -1,7 +1,7 @@
 /** Audit events to an agent without brokers: what is answered, and what is on disk then. */
 // Slow: starts agents
 import assert from 'node:assert/strict';
-import { stat } from 'node:fs/promises';
+import { chown, stat } from 'node:fs/promises';
 import { test } from 'node:test';
 import { makeHome } from './support/agent.ts';
 import { audit, auditOnDisk, checkedStreams, eventOf, linesOf, NDJSON, startAudit } from './support/audit-agent.ts';
@@ -9,8 +9,11 @@ import { audit, auditOnDisk, checkedStreams, eventOf, linesOf, NDJSON, startAudi
 test('what is answered is on disk after kill -9, in a chain that goes on', async () => {
   await using home = await makeHome();
   const headers = { 'runnel-stream': 'orders' };
+  const group = process.getuid!() === 0 ? 12_345 : process.getgid!();
+  await chown(home.dir, -1, group);
   const first = await startAudit(home);
-  assert.equal((await stat(first.socket)).mode & 0o777, 0o660);
+  const { mode, gid } = await stat(first.socket);
+  assert.deepEqual([mode & 0o777, gid], [0o660, group], 'its group is that of its directory');
   const one = await audit(first.socket, eventOf('e-1'), headers);
   assert.equal(one.code, 201, JSON.stringify(one.body));
   const { hash, ...rest } = one.body;
