@@ -214,9 +214,13 @@ export class AuditInputSource implements OpenInput {
     // Nothing would lead from a key that no seal has to the next one: whoever pinned it would trust none of what comes.
     if (streams.size === 0) return;
     await keys.begin();
-    // Those that say already what comes next need no other seal for that.
-    const left = [...streams.values()].filter(({ sealed }) => sealed.key !== keys.next);
-    await this.#intake!.seal(left.map(({ name }) => name));
+    // Those that say already what comes next need no other seal for that. While they are sealed others may come that do not:
+    // what was being written when the key was made.
+    for (;;) {
+      const left = [...streams.values()].filter(({ sealed }) => sealed.key !== keys.next);
+      if (left.length === 0) break;
+      await this.#intake!.seal(left.map(({ name }) => name));
+    }
     await keys.finish();
   }
 

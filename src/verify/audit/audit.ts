@@ -220,8 +220,8 @@ class AuditVerification {
     const surveys = new Map<Stream, Survey>();
     for (const stream of this.#streams.values()) {
       if (wanted !== null && wanted !== stream.name && wanted !== stream.id) continue;
-      const keys = all ?? this.#keys.trusted(stream.seals.runs.slice(0, 1).map(({ key }) => key));
-      surveys.set(stream, survey(stream.chain, stream.seals, keys, anyStart || source.deleted));
+      const trust = all ?? this.#keys.trusted(stream.seals.runs.slice(0, 1).map(({ key }) => key));
+      surveys.set(stream, survey(stream.chain, stream.seals, trust, anyStart || source.deleted));
     }
     const looks = await this.#secondLooks(surveys);
     const again = await this.#sealsAgain(surveys);

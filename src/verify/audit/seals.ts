@@ -15,8 +15,9 @@ export interface SealRun {
   /** What its first seal names as the one before, and the hash of its last one. */
   previous: string;
   hash: string;
-  /** When its last seal was made, milliseconds since the epoch. */
+  /** When its last seal was made, milliseconds since the epoch, and the key that this has named as the next one. */
   time: number;
+  next: string;
   /** Seals of the stream that came before it, and how many it has. */
   first: number;
   count: number;
@@ -37,7 +38,7 @@ export class Seals {
 
   /** The next seal. `signed`: by the key that it names, as it is. */
   take(seal: Seal, signed: boolean, partition: number, chain: Chain): void {
-    const { from, to, head, key } = seal;
+    const { from, to, head, key, next_key: next } = seal;
     const first = this.count++;
     if (!signed) {
       this.unsigned.push({ from, to });
@@ -46,11 +47,12 @@ export class Seals {
     const hash = sealHash(seal);
     const time = Date.parse(seal.time);
     const last = this.runs.at(-1);
-    if (last?.partition === partition && last.hash === seal.previous_seal && last.to + 1 === from && last.key === key) {
-      Object.assign(last, { to, hash, time });
+    const follows = last?.partition === partition && last.hash === seal.previous_seal && last.to + 1 === from;
+    if (follows && last.key === key && last.next === key) {
+      Object.assign(last, { to, hash, time, next });
       last.count++;
     } else {
-      const of = { partition, from, to, key, hash, time };
+      const of = { partition, from, to, key, hash, time, next };
       this.runs.push({ ...of, previous: seal.previous_seal, first, count: 1 });
     }
     if (to > 0 && chain.hashOf(to) !== head) this.heads.push({ from: Math.min(from, to), to, head });

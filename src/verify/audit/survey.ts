@@ -5,6 +5,7 @@ import { Ranges } from '../ranges.ts';
 import type { Chain, Run } from './chain.ts';
 import { displaced } from './displaced.ts';
 import type { SealRun, Seals } from './seals.ts';
+import type { Trust } from './trusted-keys.ts';
 
 const NOTHING_BEFORE = ZEROS;
 
@@ -37,8 +38,8 @@ interface Piece extends ByteRange {
 }
 
 /** `anyStart`: it may begin anywhere. */
-export function survey(chain: Chain, seals: Seals, trusted: ReadonlySet<string>, anyStart: boolean): Survey {
-  const runs = trustedRuns(seals.runs, trusted);
+export function survey(chain: Chain, seals: Seals, trust: Trust, anyStart: boolean): Survey {
+  const runs = trustedRuns(seals.runs, trust);
   const sealed = new Ranges();
   for (const { from, to } of runs) if (to >= from) sealed.add(from, to + 1);
   const known = chain.runs.filter(({ stray }) => !stray);
@@ -73,11 +74,15 @@ export function* inclusive(ranges: Ranges): Generator<ByteRange, void> {
   for (const [i, from] of ranges.starts.entries()) yield { from, to: ranges.ends[i]! - 1 };
 }
 
-/** Those of trusted keys, and those that lead to them: a seal says what all before it were. */
-function trustedRuns(runs: readonly SealRun[], keys: ReadonlySet<string>): SealRun[] {
-  if (runs.every(({ key }) => keys.has(key))) return [...runs];
+/**
+ * Those of trusted keys, and those that lead to them: a seal says what all before it were. A key is that which the seal before
+ * has named, or pinned itself: that of another agent, though pinned keys lead to it, seals nothing here.
+ */
+function trustedRuns(runs: readonly SealRun[], { pinned, keys }: Trust): SealRun[] {
   const ends = new Map(runs.map((run) => [run.hash, run]));
-  const found = new Set(runs.filter(({ key }) => keys.has(key)));
+  const behind = Map.groupBy(runs, ({ previous }) => previous);
+  const found = new Set(runs.filter(({ key, previous }) => pinned.has(key) || (keys.has(key) && !ends.has(previous))));
+  for (const { hash, next } of found) for (const run of behind.get(hash) ?? []) if (run.key === next) found.add(run);
   for (const run of found) {
     const before = ends.get(run.previous);
     if (before) found.add(before);

@@ -4,6 +4,12 @@
  */
 import type { Seal } from '../../audit/seal.ts';
 
+/** Keys that are pinned, and all to which they lead. */
+export interface Trust {
+  pinned: ReadonlySet<string>;
+  keys: ReadonlySet<string>;
+}
+
 /** More than an agent has in ten years of new keys every minute. */
 const MOST = 5_000_000;
 
@@ -37,10 +43,9 @@ export class TrustedKeys {
     return [...this.#next.keys()].filter((key) => !this.#named.has(key));
   }
 
-  /** All that `pinned` leads to, those of it included. */
-  trusted(pinned: readonly string[]): Set<string> {
-    const found = new Set(pinned);
-    for (const key of found) for (const next of this.#next.get(key) ?? []) found.add(next);
-    return found;
+  trusted(pinned: readonly string[]): Trust {
+    const keys = new Set(pinned);
+    for (const key of keys) for (const next of this.#next.get(key) ?? []) keys.add(next);
+    return { pinned: new Set(pinned), keys };
   }
 }

@@ -107,7 +107,7 @@ export function judgeStream(
     faults.push(`${count(unsigned.length, 'seal has', 'seals have')} a wrong signature`);
   }
   for (const { from, to, key } of seen.untrusted.slice(0, 3)) {
-    faults.push(`seals of ${from} to ${to} are signed by ${key}, to which no pinned key leads`);
+    faults.push(`seals of ${from} to ${to} are signed by ${key}, to which no pinned key leads in this stream`);
   }
   if (second.repeatedSeals > 0) {
     notes.push(

@@ -262,6 +262,21 @@ test('keys follow each other from the pinned one', async () => {
   assert.equal(await found(others, { pinned: [first!] }), 'unsealed 1-5');
 });
 
+test('a later key of another agent, whose first one is pinned too, seals nothing of a stream', async () => {
+  const other = new MadeStream('payments', { id: 'fedcba9876543210', key: 8 });
+  const others = [...other.run(10), other.event(), other.seal({ next: 9 }), ...other.run(10)];
+  const stream = new MadeStream('orders');
+  const good = stream.run(10);
+  const pinned = [1, 8].map((n) => madeKey(n).key);
+  assert.equal(await found([...others, ...good, ...stream.copy().run(10)], { pinned }), '');
+  // Who has the other machine now has its present key, and goes on with that.
+  stream.keyNumber = 9;
+  const forged = [...stream.run(10), stream.event(), stream.seal({ next: 10 }), ...stream.run(10)];
+  assert.equal(await found([...others, ...good, ...forged], { pinned }), 'orders unsealed 11-31');
+  // An agent whose keys were lost: the new one is pinned by itself.
+  assert.equal(await found([...others, ...good, ...forged], { pinned: [...pinned, madeKey(9).key] }), '');
+});
+
 test('a seal by somebody else seals nothing', async () => {
   const stream = new MadeStream('orders');
   const records = [...stream.run(10), stream.event(), stream.seal({ key: 9 })];

@@ -77,4 +77,9 @@ test('it says complete where we do, and finds whatever we find', { skip }, async
   await check(whole.toSpliced(33, 1), false, first);
   await check(whole.toSpliced(8, 0, backup.event('restored')), false, first);
   await check([...whole.slice(0, -1), new MadeStream('orders', { key: 9 }).run(1)[1]!], false, first);
+  const other = new MadeStream('payments', { id: 'fedcba9876543210', key: 8 });
+  const others = [...other.run(10), other.event(), other.seal({ next: 9 }), ...other.run(10)];
+  await check([...others, ...whole], true, first, madeKey(8).key);
+  stream.keyNumber = 9;
+  await check([...others, ...whole, ...stream.run(10)], false, first, madeKey(8).key);
 });
