@@ -48,6 +48,7 @@ interface Draft {
   ids: Map<string, KnownEvent>;
   files: Map<string, number>;
   sections: Sections;
+  seals: number;
   silent: boolean;
 }
 
@@ -58,6 +59,8 @@ export class Chains {
   /** By the id of a file: up to where its lines are in the chain. */
   readonly files = new Map<string, number>();
   readonly ids: RecentIds;
+  /** That were written. */
+  seals = 0;
   readonly #o: ChainsOptions;
   readonly #headers = new Map<string, RecordHeaders>();
   #draft: Draft = emptyDraft();
@@ -161,6 +164,7 @@ export class Chains {
     const state = this.#stream(name);
     const { value, sealed } = this.#o.seal(state, time);
     state.sealed = sealed;
+    this.#draft.seals++;
     this.#draft.sections.add(name, value.length, encodedHeaders([['stream', name]]), null, (record, at) => {
       value.copy(record, at);
     });
@@ -178,7 +182,7 @@ export class Chains {
 
   /** The draft is on the medium. */
   commit(): void {
-    const { streams, ids, files, ended } = this.#draft;
+    const { streams, ids, files, ended, seals } = this.#draft;
     for (const [name, state] of streams) {
       if (state.sequence !== this.streams.get(name)?.sequence) this.streams.delete(name);
       this.streams.set(name, state);
@@ -189,6 +193,7 @@ export class Chains {
     }
     for (const [key, known] of ids) this.ids.add(key, known);
     this.producers.commit();
+    this.seals += seals;
     for (const [file, end] of files) this.#fileTo(file, end);
     this.#draft = emptyDraft();
   }
@@ -315,6 +320,7 @@ function emptyDraft(): Draft {
     ids: new Map(),
     files: new Map(),
     sections: new Sections(),
+    seals: 0,
     silent: false,
   };
 }

@@ -44,7 +44,6 @@ export class AuditInputSource implements OpenInput {
   #log: DurableLog | null = null;
   #intake: AuditIntake | null = null;
   #listeners: Listeners | null = null;
-  #seals = 0;
 
   /** `first`: an address that cannot be bound ends the start; later it is tried again. */
   constructor(options: AuditInput, host: InputHost, first: boolean) {
@@ -96,7 +95,7 @@ export class AuditInputSource implements OpenInput {
       topic_errors: [...this.#topic.errors],
       events,
       duplicates,
-      seals: this.#seals,
+      seals: this.#store!.chains.seals,
       held,
     };
   }
@@ -186,7 +185,6 @@ export class AuditInputSource implements OpenInput {
     const from = sealed.to + 1;
     const numbers = { stream, from, to: sequence, head, time };
     const seal = makeSeal({ ...numbers, previous_seal: sealed.previous, next_key }, pair);
-    this.#seals++;
     const now = { to: sequence, time: Date.parse(time), previous: sealHash(seal), key: next_key };
     return { value: sealRecord(seal), sealed: now };
   }

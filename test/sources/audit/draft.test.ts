@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_BLOCK_BYTES } from '../../../src/core/pool.ts';
-import { Chains } from '../../../src/sources/audit/chain.ts';
+import { Chains, type ChainsOptions } from '../../../src/sources/audit/chain.ts';
 import { readEvent } from '../../../src/sources/audit/event.ts';
 import { RecentIds } from '../../../src/sources/audit/ids.ts';
 import { AuditIntake } from '../../../src/sources/audit/intake.ts';
@@ -13,11 +13,12 @@ import { until } from '../../support/until.ts';
 const MOST_STREAMS = 1000;
 const TIME = '2026-12-01T07:00:00.000Z';
 
-function makeChains(named: string[] = [], ended: string[] = []): Chains {
+function makeChains(named: string[] = [], ended: string[] = [], more: Partial<ChainsOptions> = {}): Chains {
   return new Chains(new RecentIds(10_000), {
     streamOf: (name) => ({ name: 'audit', key: name }) as never,
     seal: () => assert.fail('nothing is sealed here'),
     sealEvery: 1e9,
+    ...more,
     named: (stream) => named.includes(stream),
     ended: (stream) => ended.push(stream),
   });
@@ -108,6 +109,21 @@ test('a stream that has ended is not sealed once more', () => {
   const chains = makeChains();
   chains.seal('gone', TIME);
   assert.deepEqual(chains.sections(), []);
+});
+
+test('seals count when they are on the medium', () => {
+  const seal: ChainsOptions['seal'] = ({ sequence, sealed }) => {
+    return { value: Buffer.from('{}'), sealed: { ...sealed, to: sequence } };
+  };
+  const chains = makeChains([], [], { seal, sealEvery: 2 });
+  const ids = ['e-1', 'e-2', 'e-3', 'e-4'];
+  chains.decide(request('s', ids), TIME);
+  chains.rollBack();
+  assert.equal(chains.seals, 0);
+  chains.decide(request('s', ids), TIME);
+  chains.commit();
+  chains.commit();
+  assert.equal(chains.seals, 2);
 });
 
 test('a producer that begins another epoch with what is known moves without a record that says so', () => {
