@@ -351,7 +351,7 @@ export class FileState extends Place {
       const sameHead = (fd: number) => !known || begins(fd, head) || isHeadPunched(fd, head);
       return this.withOpen((fd) => hasBefore(fd, position, marker) && sameHead(fd));
     }
-    return !stream.persisted || head.length === 0 || this.withOpen((fd) => begins(fd, head));
+    return head.length === 0 || this.withOpen((fd) => begins(fd, head));
   }
 
   /** What was read, and not all of it that was known, is a hole now: it goes on there. `size`: what was known. */

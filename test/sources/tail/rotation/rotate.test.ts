@@ -475,6 +475,27 @@ test('what was not read yet is written anew: it comes once, also after a restart
   assert.deepEqual([...out.texts(), ...again.texts()], ['other', 'last']);
 });
 
+test('what was not read yet is written anew and renamed while the output is blocked: only that is lost', async (t) => {
+  const bench = new Bench(t);
+  const path = bench.path('a.log');
+  const out = await bench.start();
+  appendFileSync(path, 'a line that is not finished');
+  await until('it is seen', () => bench.source.files()[0]?.size === 27);
+  await setTimeout(50);
+  const release = out.block();
+  appendFileSync(bench.path('b.log'), 'it waits\n');
+  await until('b.log is there', () => bench.source.files_total === 2);
+  truncateSync(path);
+  appendFileSync(path, 'a new and longer line than it\n');
+  renameSync(path, bench.path('a.old'));
+  await until('it is stored', () => bench.positions.all().some((g) => g.path === path));
+  release();
+  await out.count(2);
+  await bench.stop();
+  assert.deepEqual(out.texts().sort(), ['a new and longer line than it', 'it waits']);
+  assert.equal(bench.account.losses.get('truncated')?.bytes, 27);
+});
+
 test('what was sent and not settled is written anew before it is read again: another id, and the loss is counted', async (t) => {
   const bench = new Bench(t);
   const first = await bench.start();
