@@ -139,11 +139,14 @@ export function shared(fd: number, size: number, original: TrackedFile, compared
   return null;
 }
 
-/** The files of which this new one may be a copy: it begins as they do, and is not longer; or they were truncated. */
-export function originalsOf(file: TrackedFile, fd: number, others: Iterable<TrackedFile>, all: boolean): TrackedFile[] {
-  if (file.size === 0 || compression(file.path ?? '')) return [];
+/** The files of which this new one, with these first bytes, may be a copy: it begins as they do, and is not longer; or they were truncated. */
+export function originalsOf(
+  file: TrackedFile,
+  first: Buffer,
+  others: Iterable<TrackedFile>,
+  all: boolean,
+): TrackedFile[] {
   const dir = dirname(file.path ?? '');
-  const first = readAt(fd, 0, HEAD_BYTES);
   const digests = new Map<number, bigint>();
   const found = new MostAlike<TrackedFile>(file.path ?? '', MOST);
   const start = performance.now();

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../../log.ts';
 import { closeSync } from '../../../mounts/fs.ts';
+import { compression } from '../compressed/archive.ts';
 import { packedAfter, RotatedCopies } from '../compressed/rotated-copies.ts';
 import type { TailContext } from '../context.ts';
 import { descriptors } from '../file/descriptors.ts';
@@ -15,7 +16,7 @@ import type { Listing } from '../find/listing.ts';
 import { Pace } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
 import type { Places } from '../positions/place.ts';
-import { headOf, markerAt } from '../positions/recognise.ts';
+import { firstBytes, headIn, headOf, markerAt } from '../positions/recognise.ts';
 import type { Turns } from '../turns.ts';
 import { type Admitted, type Copy, copyOf } from './admit.ts';
 import { originalsOf } from './copies.ts';
@@ -102,7 +103,11 @@ export class Succession {
 
   /** A new file may have to wait. `others`: of which it may be a copy; all of them, or those that were read before. */
   holdNew(file: TrackedFile, others: Iterable<TrackedFile>, all: boolean): void {
-    if (file.fd !== null) this.#possibleCopies.hold(file, originalsOf(file, file.fd, others, all));
+    if (file.fd === null || file.size === 0 || compression(file.path ?? '')) return;
+    const first = firstBytes(file.fd);
+    // It may be copied and truncated before it is read.
+    if (!file.stream.persisted) file.stream.generation.head = headIn(first);
+    this.#possibleCopies.hold(file, originalsOf(file, first, others, all));
   }
 
   /** A new compressed file: its content may have been read before it was compressed. */

@@ -337,3 +337,23 @@ for (const restarted of [false, true]) {
     assert.deepEqual([...bench.account.losses], []);
   });
 }
+
+test('copied and truncated before anything of it was read, which the output held up: it comes once, none is lost', async (t) => {
+  const bench = new Bench(t);
+  const path = bench.path('a.log');
+  const out = await bench.start({ include: [`${bench.logs}/*.log*`] });
+  const release = out.block();
+  writeFileSync(bench.path('b.log'), 'it waits\n');
+  await until('b.log is there', () => bench.source.files_total === 1);
+  writeFileSync(path, lines(0, 40));
+  await until('a.log is there', () => bench.source.files().some((file) => file.path === path && file.size > 256));
+  copyFileSync(path, bench.path('copy'));
+  truncateSync(path);
+  renameSync(bench.path('copy'), bench.path('a.log.1'));
+  await until('the copy is there', () => bench.source.files_total === 3);
+  release();
+  await out.count(41);
+  await setTimeout(50);
+  assert.deepEqual(out.texts().sort(), [...texts(0, 40), 'it waits'].sort());
+  assert.deepEqual([...bench.account.losses], []);
+});
