@@ -56,6 +56,19 @@ test('a model that is wrong is found out, and the script that shows it is made t
   await holds(shrunk.script);
 });
 
+test('of a copy that may be read as a file of its own an unfinished line need not come', () => {
+  const model = new Model(true, false, 1000);
+  model.told('B');
+  const file = model.created('a.log', 1);
+  model.appended(file, Buffer.from('first\nrest'));
+  model.copying(file);
+  model.truncated(file, 'a.log', 0, { where: 'near', path: 'a.log.1', size: 10 });
+  model.told('I 1 a.log');
+  assert.equal(model.missing().length, 1);
+  model.told('R 1 0 6 first');
+  assert.deepEqual(model.missing(), []);
+});
+
 test('shrinking keeps what matters and makes its numbers small', async () => {
   const truncatedAfterWrite = async (script: readonly Step[]) => {
     const write = script.findIndex((s) => s.do === 'write' && s.lines >= 3);

@@ -276,7 +276,8 @@ export class Model {
     const { file } = content;
     if (!file || !this.#reachable(content, file)) return 0;
     const known = content.identity ? this.#paths.get(content.identity.id) : file.path;
-    const lost = !this.#named(file.where) || known !== file.path;
+    // What may be read as a file of its own has the name by which it is known then.
+    const lost = !this.#named(file.where) || (known !== file.path && !this.#mayCome(content));
     const end = lost && !this.#patient ? content.size : content.complete;
     return content.copied ? Math.min(end, content.copied.size) : end;
   }
