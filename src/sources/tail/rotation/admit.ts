@@ -225,7 +225,8 @@ function copyAt(
     const opened = openRegular(path);
     if (!opened) return null;
     const { fd } = opened;
-    const read = isKnown(context, fd, opened.stat, file.position) ? null : shared(fd, Number(opened.stat.size), file);
+    const known = isKnown(context, fd, opened.stat, file.position);
+    const read = known ? null : shared(fd, Number(opened.stat.size), path, file, names);
     if (read !== null) {
       const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
       return { file: new TrackedFile(context, null, opened.stat, generation, false), fd, path, read };

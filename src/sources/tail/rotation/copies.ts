@@ -106,37 +106,54 @@ export class PossibleCopy {
     const found = this.#originals.find(({ file, stream }) => file === original && stream === original.stream);
     if (!found) return null;
     const compared = original.position > 0 ? found.compared : found.unread;
-    const read = this.file.withOpen((fd) => shared(fd, fstatSync(fd).size, original, compared)) ?? null;
     // It may hold nothing but a header yet. What is read again is counted when the hold ends.
     const names = [original.stream.name, found.path];
     const path = this.file.path ?? this.file.stream.name;
-    return read !== null && !mayBeCopy(path, names, read) ? null : read;
+    return this.file.withOpen((fd) => shared(fd, fstatSync(fd).size, path, original, names, compared)) ?? null;
   }
 }
 
 /**
  * How many bytes of a file were read as bytes of the original, which has been truncated since: the original's position,
- * or all of it if the original was read further than it was copied. Null: it is no copy.
+ * or all of it if the original was read further than it was copied. Null: it is no copy, as far as bytes and names tell.
+ * `names`: those that the original has and had; `compared`: so many first bytes are the same.
  */
-export function shared(fd: number, size: number, original: TrackedFile, compared = 0): number | null {
+export function shared(
+  fd: number,
+  size: number,
+  path: string,
+  original: TrackedFile,
+  names: readonly string[],
+  compared = 0,
+): number | null {
+  const found = sharedBytes(fd, size, original, compared);
+  return found && mayBeCopy(path, names, found.alike) ? found.read : null;
+}
+
+/** The same by bytes alone, which are compared up to `alike`. */
+function sharedBytes(
+  fd: number,
+  size: number,
+  original: TrackedFile,
+  compared: number,
+): { read: number; alike: number } | null {
   const { position, marker, stream } = original;
   const { head } = stream.generation;
   if (size === 0) return null;
   // Nothing was read yet: all that was known of it has to be there.
   if (position === 0) {
     const alike = compared === size || (head.length === HEAD_BYTES && same(head, readAt(fd, 0, HEAD_BYTES)));
-    return alike && size >= original.size ? 0 : null;
+    return alike && size >= original.size ? { read: 0, alike: 0 } : null;
   }
-  if (size < position && compared === size) return size;
+  if (size < position && compared === size) return { read: size, alike: size };
   if (size >= head.length && !same(head, readAt(fd, 0, head.length))) return null;
-  if (size >= position) return markerAt(fd, position).digest === marker.digest ? position : null;
-  for (const mark of stream.marks) {
-    if (mark.end > size) continue;
-    return mark.end > 0 && same(mark.marker, readAt(fd, mark.end - mark.marker.length, mark.marker.length))
-      ? size
-      : null;
+  if (size >= position) {
+    return markerAt(fd, position).digest === marker.digest ? { read: position, alike: position } : null;
   }
-  return null;
+  const mark = stream.marks.find(({ end }) => end <= size);
+  if (!mark || mark.end === 0) return null;
+  const isThere = same(mark.marker, readAt(fd, mark.end - mark.marker.length, mark.marker.length));
+  return isThere ? { read: size, alike: mark.end } : null;
 }
 
 /** The files of which this new one, with these first bytes, may be a copy: it begins as they do, and is not longer; or they were truncated. */

@@ -221,6 +221,8 @@ export class Succession {
       if (other !== file && dirname(other.path ?? '') === dir) judge(other);
       if (pace.due) await pace.rest();
     }
+    // What was not read of it yet goes on in its copy all the same, as what it was.
+    if (file.size > file.position && file.stream.generation.head.length > 0 && !file.packed) file.announce();
     const held = this.#possibleCopies.copyOf(file);
     const tracked = (inode: Inode) => names.of(inode) !== undefined;
     const found = held || file.packed ? null : await copyOf(context, file, { tracked, matches, told, beside });
