@@ -152,13 +152,14 @@ function isOlder(stat: BigIntStats, file: TrackedFile): boolean {
   return made < stream.since || (made === stream.since && size <= position);
 }
 
-/**
- * True: it was read as far under an id of its own. Or it is a copy of what was read further, and not found yet, while up to
- * this position others may hold the same.
- */
+/** True: it was read as far under an id of its own. */
 export function isKnown({ positions, input }: TailContext, fd: number, stat: BigIntStats, position: number): boolean {
   const stored = recognise(fd, stat, positions.unclaimed.of(input.name, stat.ino));
-  if (stored !== undefined && stored.position >= position) return true;
+  return stored !== undefined && stored.position >= position;
+}
+
+/** True: it is a copy of what was read further than this, up to where others may hold the same, and is not found yet. */
+function isReadFurther({ positions, input }: TailContext, fd: number, stat: BigIntStats, position: number): boolean {
   if (position >= SHARED_HEADER_BYTES) return false;
   const head = headOf(fd);
   const further: Generation[] = [];
@@ -225,8 +226,8 @@ function copyAt(
     const opened = openRegular(path);
     if (!opened) return null;
     const { fd } = opened;
-    const known = isKnown(context, fd, opened.stat, file.position);
-    const read = known ? null : shared(fd, Number(opened.stat.size), path, file, names);
+    const isOther = [isKnown, isReadFurther].some((one) => one(context, fd, opened.stat, file.position));
+    const read = isOther ? null : shared(fd, Number(opened.stat.size), path, file, names);
     if (read !== null) {
       const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
       return { file: new TrackedFile(context, null, opened.stat, generation, false), fd, path, read };

@@ -186,7 +186,8 @@ async function search(
   const missing: Generation[] = [];
   const telling = left.some((g) => g.position >= TELLING);
   const byHead = telling ? await headsOf(beside, pace) : new Map<bigint, NearbyFile[]>();
-  for (const g of left) {
+  // Of what was read further more is known: what is but a header fits many.
+  for (const g of await sortInSteps(left, (a, b) => b.position - a.position, pace)) {
     if (pace.due) await pace.rest();
     if (!isFree(context, g)) continue;
     const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
