@@ -25,7 +25,7 @@ import { birthOf, bornApart, type Inode, inodeOf, lookUp } from '../file/inode.t
 import type { NearbyFile } from '../find/nearby.ts';
 import { type Pace, sortInSteps } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
-import { begins, hasBefore, headOf, markerAt, recognise } from '../positions/recognise.ts';
+import { begins, hasBefore, headOf, markerAt, recognise, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 import { admitNew } from './admit.ts';
 import { holds, NOTICED_MS } from './likely.ts';
 import { LATE_MS } from './predecessors.ts';
@@ -119,7 +119,7 @@ function isStill(g: Readonly<Generation>, now: BigIntStats | undefined): boolean
 }
 
 /** As a new file of the name; null: it is known, or a copy of another one. */
-async function open(context: TailContext, { g, now }: Candidates, path: string, seen: BigIntStats) {
+async function open(context: TailContext, { g, at, now }: Candidates, path: string, seen: BigIntStats) {
   const { input, positions } = context;
   const format = compression(path);
   let fd: number | null = null;
@@ -130,8 +130,14 @@ async function open(context: TailContext, { g, now }: Candidates, path: string, 
     fd = opened.fd;
     const free = positions.unclaimed.of(input.name, stat.ino);
     const known = stat.ino !== seen.ino || (format ? knownPacked(fd, stat, free) : recognise(fd, stat, free));
-    const isCopy = async () =>
-      format ? await holdsPacked(fd!, format, g) : holds(path, g) || isCopyOf(g.path, now, fd!, Number(stat.size));
+    // A header that all begin with tells nothing: then it is compared with where the known one was found.
+    const tells = g.position >= SHARED_HEADER_BYTES;
+    const isCopy = async () => {
+      if (format) return tells && (await holdsPacked(fd!, format, g));
+      const size = Number(stat.size);
+      const ofKnown = tells ? holds(path, g) : isCopyOf(at.path, at.stat, fd!, size);
+      return ofKnown || isCopyOf(g.path, now, fd!, size);
+    };
     if (known || (await isCopy())) {
       closeSync(fd);
       return null;
@@ -161,7 +167,7 @@ function notRead({ account, input }: TailContext, was: string, path: string, err
   log.warnOnce(`between ${input.name}`, `${what}; what it holds is lost (not_found): compress with gzip or zstd`);
 }
 
-/** What has the name now holds the same, and is read itself. */
+/** What is there holds the same, and is read itself. */
 function isCopyOf(path: string, now: BigIntStats | undefined, fd: number, size: number): boolean {
   if (!now?.isFile() || Number(now.size) < size) return false;
   const opened = openRegular(path);

@@ -6,7 +6,7 @@ import { compression } from '../compressed/archive.ts';
 import { birthOf, bornApart, digest, lookUp } from '../file/inode.ts';
 import { type NearbyFile, nearby } from '../find/nearby.ts';
 import { placesOf } from '../find/symlinks.ts';
-import type { Pace } from '../pace.ts';
+import { type Pace, sortInSteps } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
 import { firstBytes, recognise, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 import { TELLING } from './admit.ts';
@@ -75,6 +75,18 @@ export async function likelyCopies(
     (may ? likely : unlike).push(one);
   }
   return { likely, unlike };
+}
+
+/** Those that were made since it was last seen, the oldest first, as it went before the others; then the rest, the latest first. */
+export async function sinceSeen(files: NearbyFile[], g: Generation, pace: Pace): Promise<NearbyFile[]> {
+  const made = ({ stat }: NearbyFile) => (birthOf(stat) === 0 ? stat.mtimeMs : stat.birthtimeMs);
+  const seen = BigInt(g.seen) * 1000n;
+  const later = files.filter((one) => made(one) >= seen);
+  const before = files.filter((one) => made(one) < seen);
+  return [
+    ...(await sortInSteps(later, (a, b) => Number(made(a) - made(b)), pace)),
+    ...(await sortInSteps(before, (a, b) => Number(made(b) - made(a)), pace)),
+  ];
 }
 
 /** An inode; or none, or more than one, as far as it is looked. */

@@ -24,11 +24,11 @@ import type { NearbyFile } from '../find/nearby.ts';
 import { homesOf } from '../find/symlinks.ts';
 import { Pace, sortInSteps } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
-import { recognise } from '../positions/recognise.ts';
+import { recognise, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 import { isAside, takeBack } from '../room/aside.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
 import { filesBetween, type Rotated } from './between.ts';
-import { headsOf, holds, likelyCopies, lookNearby } from './likely.ts';
+import { headsOf, holds, likelyCopies, lookNearby, sinceSeen } from './likely.ts';
 import { Missing } from './missing.ts';
 
 /** So often a directory is gone over in which things are renamed meanwhile. */
@@ -192,11 +192,11 @@ async function search(
     if (!isFree(context, g)) continue;
     const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
     const { likely, unlike } = await likelyCopies(withHead, g, all, pace);
-    // Where there is little more than a header, the last copy is the most likely one.
-    const alike = await sortInSteps(likely, (a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs), pace);
+    // Where there is little more than a header, it fits many.
+    const alike = await sinceSeen(likely, g, pace);
     const was = g.named ? { ...g } : g;
     const there =
-      (await firstThat(context, g, alike, options, taken, pace)) ?? (await packed(context, g, compressed, taken));
+      (await firstThat(context, g, alike, options, taken, pace)) ?? (await packed(context, g, compressed, taken, pace));
     if (there) take(g, was, there);
     else {
       for (const { path } of unlike) {
@@ -227,8 +227,10 @@ async function packed(
   g: Generation,
   compressed: NearbyFile[],
   taken: Set<NearbyFile>,
+  pace: Pace,
 ): Promise<GoesOn | null> {
-  const free = compressed.filter((one) => !taken.has(one));
+  const all = compressed.filter((one) => !taken.has(one));
+  const free = g.position < SHARED_HEADER_BYTES ? await sinceSeen(all, g, pace) : all;
   const found = await packedWith(
     context,
     g,

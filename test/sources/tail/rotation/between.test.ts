@@ -290,3 +290,28 @@ test('one that is compressed in a way that cannot be read is counted', async (t)
   assert.deepEqual(told(out), ['2', '3']);
   assert.equal(bench.account.notFound, 1);
 });
+
+for (const [how, rotate] of Object.entries(ROTATIONS)) {
+  // With the same first line at the same inode nothing tells that it was truncated.
+  if (how === 'by copying') continue;
+  test(`of the known one a header was read that all begin with, rotated twice ${how}: all comes, once`, async (t) => {
+    const bench = new Bench(t);
+    const input = { include: [bench.path('a.log')] };
+    const header = `${'#Fields: date time '.padEnd(299, 'x')}\n`;
+    writeFileSync(bench.path('a.log'), header);
+    let out = await bench.start(input);
+    await out.count(1);
+    await bench.stop();
+    appendFileSync(bench.path('a.log'), 'rest\n');
+    for (let i = 1; i <= 2; i++) {
+      await later(bench);
+      rotate(bench, i);
+      appendFileSync(bench.path('a.log'), `${header}${i} of them\n`);
+    }
+    const first = header.trimEnd();
+    out = await bench.start(input);
+    await until('the last', () => told(out).includes('2 of them'));
+    assert.deepEqual(told(out), ['rest', first, '1 of them', first, '2 of them']);
+    await assertNothingMore(bench, input);
+  });
+}
