@@ -20,9 +20,10 @@ import type { TrackedFile } from '../file/file.ts';
 import { HEAD_BYTES, inodeOf, same } from '../file/inode.ts';
 import { newGeneration } from '../positions/generation.ts';
 import type { Generation } from '../positions/journal.ts';
-import { begins, headOf } from '../positions/recognise.ts';
+import { begins, headOf, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 import { TELLING } from '../rotation/admit.ts';
 import { ByHead } from '../rotation/by-head.ts';
+import { mayBeCopy } from '../rotation/copies.ts';
 import type { Names } from '../rotation/names.ts';
 import type { Turns } from '../turns.ts';
 import { packedFile } from './admit.ts';
@@ -294,6 +295,7 @@ export class RotatedCopies {
           this.#o.turns.ready(other);
           return false;
         }
+        if (!mayBeOf(held.path, other, verdict)) continue;
         this.#skip(file, fd, Number(stat.size), other.stream.name);
         return true;
       }
@@ -330,6 +332,14 @@ export class RotatedCopies {
     positions.use(generation);
     log.info(`${file.path ?? generation.path} is ${path}, compressed, which is read itself`);
   }
+}
+
+/** Up to where others may begin alike: the file has what the compressed one has more, and its name. */
+function mayBeOf(path: string, file: TrackedFile, verdict: 'more' | 'over'): boolean {
+  if (file.position >= SHARED_HEADER_BYTES) return true;
+  file.measure();
+  if (verdict === 'more' && file.size <= file.position) return false;
+  return mayBeCopy(path, [file.stream.name], file.position);
 }
 
 /** A plain file that is or was in this directory, of which enough was read to tell it from others. */
