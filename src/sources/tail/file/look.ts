@@ -134,7 +134,7 @@ function stepToUnit(file: TrackedFile, bytes: Buffer, before: number): void {
 /** At 0 there is no marker: what was sent before the agent was killed, and not settled, is told by the first bytes. */
 function beginsAsBefore({ position, packed, stream }: TrackedFile, bytes: Buffer, got: number): boolean {
   const { head } = stream.generation;
-  if (position > 0 || packed || !stream.persisted || head.length === 0) return true;
+  if (position > 0 || packed || head.length === 0) return true;
   return same(head, bytes.subarray(0, Math.min(head.length, got)));
 }
 

@@ -380,3 +380,23 @@ test('a new file that begins with the header of a longer one, which is truncated
   await out.count(2303);
   assert.deepEqual(out.texts(path), [header.trimEnd(), ...texts(5000, 5300)]);
 });
+
+test('copied, truncated and written to as it has its turn, which the output holds up: it comes once', async (t) => {
+  const bench = new Bench(t);
+  const path = bench.path('a.log');
+  const out = await bench.start({ include: [`${bench.logs}/*.log*`] });
+  await until('it has started', () => bench.positions.started('test'));
+  const release = out.block();
+  writeFileSync(path, lines(0, 40));
+  await until('a.log is there', () => bench.source.files().some((file) => file.path === path && file.size > 256));
+  await setTimeout(50);
+  copyFileSync(path, bench.path('a.log.1'));
+  truncateSync(path);
+  appendFileSync(path, 'next\n');
+  await until('the copy is there', () => bench.source.files_total === 2);
+  release();
+  await out.count(41);
+  await setTimeout(50);
+  assert.deepEqual(out.texts().sort(), [...texts(0, 40), 'next'].sort());
+  assert.deepEqual([...bench.account.losses], []);
+});
