@@ -150,6 +150,11 @@ export class Program implements FieldPlan {
     return this.#tree;
   }
 
+  /** Fields that steps name. */
+  get named(): readonly string[] {
+    return [...this.#cells.keys()];
+  }
+
   get own(): readonly string[] {
     return [...this.#own];
   }

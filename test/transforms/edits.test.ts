@@ -118,3 +118,19 @@ test('the message of a line that is not parsed is the line', () => {
     { a: 2 },
   ]);
 });
+
+test('what a line has under dotted names is of the object that a step names', () => {
+  const line = { user: { name: 'A' }, 'user.email': 'a@b', 'user.geo.city': 'C', users: 1, x: 1 };
+  const rest = { users: 1, x: 1 };
+  const user = { name: 'A', email: 'a@b', 'geo.city': 'C' };
+  becomes([{ remove: 'user' }], rest, line);
+  becomes([{ only: ['user'] }], { user }, line);
+  becomes([{ rename: { user: 'client' } }], { ...rest, client: user }, line);
+  becomes([{ add: { user: 'none' } }], { ...rest, user: 'none' }, line);
+  becomes([{ set: { owner: { from: 'user' } } }], { ...rest, user, owner: user }, line);
+  becomes([{ remove: ['user.geo', 'user.name'] }], { ...rest, 'user.email': 'a@b' }, line);
+  becomes([{ rename: { a: 'b' } }], { b: { x: 1 } }, '{"a.x":1,"b.y":2,"b":{"z":3}}');
+  becomes([{ keep: { user: { exists: true } } }], { user: { id: 1 } }, '{"user.id":1}');
+  // Where the field is no object they are its neighbours.
+  becomes([{ drop: { a: 'x' } }], { a: 5, 'a.y': 1 }, '{"a.y":1,"a":5}');
+});

@@ -4,7 +4,7 @@
  * make: named fields in their cells, of equal names the last, and all others as they stand, one run for each object.
  */
 import type { Program } from '../program.ts';
-import { NAMES_OF_ENVELOPE, NESTED, OWN_IN_LOG, WHOLE } from './envelope.ts';
+import { NAMES_OF_ENVELOPE, NESTED, OWN_IN_LOG, objectsOf, WHOLE } from './envelope.ts';
 import { isFullObject, type Member, membersOf, withoutLone } from './json-text.ts';
 import { gatheredBelow, nameWithin } from './names.ts';
 import { RunsOfRow } from './runs.ts';
@@ -38,7 +38,11 @@ export class SlowJson {
   readonly #own: readonly string[];
   readonly #runs: RunsOfRow;
   readonly #gathered: ReturnType<typeof gatheredBelow>;
+  /** Objects that steps name, the deepest first. */
+  readonly #objects: FieldNode[];
   #cells = new Map<number, string>();
+  /** Members of objects in cells that the line has under dotted names. */
+  #parts = new Map<FieldNode, Member[]>();
   #rests = new Map<FieldNode, Rest>();
   /** By dotted name. */
   #conflicts = new Map<string, string>();
@@ -50,6 +54,8 @@ export class SlowJson {
     this.#runs = new RunsOfRow(program);
     this.#top = top;
     this.#gathered = gatheredBelow(program.tree, top);
+    const objects = top.path === '' ? objectsOf(program.named).map((name) => program.tree.at(name)) : [];
+    this.#objects = objects.sort((a, b) => b.path.length - a.path.length);
     this.#own = top.path === '' ? [...OWN_IN_LOG.map((name) => `log.${name}`), ...WHOLE, ...program.own] : [];
     this.#known = nodes.map((node) => {
       const below = nodes.flatMap((other): [string, Known][] => {
@@ -68,6 +74,7 @@ export class SlowJson {
     const object = withoutLone(text.toString(), () => this.#program.replacedInSteps(1));
     this.#cells = new Map();
     this.#rests = new Map();
+    this.#parts = new Map();
     this.#conflicts = new Map();
     const had = fresh ? [] : this.#runs.of(row);
     for (const { node, members } of had) this.#putAll(node, `{${members}}`, true);
@@ -99,12 +106,39 @@ export class SlowJson {
     if (known?.child && isFullObject(value)) this.#putAll(known.child, value, false);
     else if (known && known.leaf !== null) this.#cells.set(known.leaf, value);
     else {
-      const within = dotted && node === this.#top && this.#gathered.find((one) => isBelow(name, one.name));
+      const within = dotted && node === this.#top ? this.#objectOf(name) : undefined;
       if (!within) this.#pass(node, member);
       else {
-        const tail = name.slice(within.name.length + 1);
-        this.#put(within.node, { name: tail, value, text: `${JSON.stringify(tail)}:${value}` });
+        const tail = name.slice(within.path.length + 1);
+        const part = { name: tail, value, text: `${JSON.stringify(tail)}:${value}` };
+        if (within.rest !== null) this.#put(within, part);
+        else this.#parts.set(within, [...(this.#parts.get(within) ?? []), part]);
       }
+    }
+  }
+
+  /** The object that a dotted name at the top is a member of. */
+  #objectOf(name: string): FieldNode | undefined {
+    return (
+      this.#gathered.find((one) => isBelow(name, one.name))?.node ??
+      this.#objects.find(({ path }) => isBelow(name, path))
+    );
+  }
+
+  /** Members that were written apart from their object come to it; where it is none they stay as they are. */
+  #join(row: number): void {
+    for (const [{ path, leaf }, parts] of this.#parts) {
+      const there = this.#cells.get(leaf!) ?? this.#runs.valueIn(row, leaf!);
+      const object = there === null || there === '{}' ? '{}' : there;
+      if (object[0] !== '{') {
+        for (const { name, value } of parts) {
+          const dotted = `${path}.${name}`;
+          this.#pass(this.#top, { name: dotted, value, text: `${JSON.stringify(dotted)}:${value}` });
+        }
+        continue;
+      }
+      const members = new Map([...membersOf(object), ...parts].map((member) => [member.name, member.text]));
+      this.#cells.set(leaf!, `{${[...members.values()].join()}}`);
     }
   }
 
@@ -153,6 +187,7 @@ export class SlowJson {
   }
 
   #write(row: number, instead: number, had: readonly FieldNode[]): boolean {
+    this.#join(row);
     const { process, tree } = this.#program;
     const cells: [cell: number, kind: number, flags: number, text: string][] = [];
     if (this.#conflicts.size > 0 || this.#runs.conflictsOf(row) !== '') {

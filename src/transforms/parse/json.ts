@@ -2,7 +2,7 @@
 import { leaf, optional } from '../../config/option.ts';
 import { JsonWalker } from '../../kernel/process/json.ts';
 import { madeName } from '../field.ts';
-import { NESTED, OWN_IN_LOG, WHOLE } from '../fields/envelope.ts';
+import { NESTED, OWN_IN_LOG, objectsOf, WHOLE } from '../fields/envelope.ts';
 import { gatheredBelow, placeNames } from '../fields/names.ts';
 import { isObject, SlowJson } from '../fields/slow-json.ts';
 import type { Program } from '../program.ts';
@@ -77,7 +77,11 @@ function walkerOf(program: Program, into: string): JsonWalker {
     root: top.number,
     gathered: [
       ...gatheredBelow(tree, top).map(({ name, node }) => ({ name, node: node.number, slow: false })),
-      ...(into === '' ? WHOLE : []).map((name) => ({ name, node: top.number, slow: true })),
+      ...(into === '' ? [...WHOLE, ...objectsOf(program.named)] : []).map((name) => ({
+        name,
+        node: top.number,
+        slow: true,
+      })),
     ],
     nests: tree.nodes.flatMap(({ path, number }) => (NESTED.has(path) ? [number] : [])),
     rests: tree.nodes.map(({ rest }) => rest ?? 0),

@@ -10,7 +10,9 @@ import { unescape } from '../container.as';
 import { ONCE, IS_CELL, IS_NODE, IS_SLOW, LEFT_OUT, counts, find, firstWord, gatheredOf, hashOf, mayBeGathered, note, setSlow } from './json-names.as';
 import { nestsDots } from './json-runs.as';
 import { escaped, lone, noEscapes, stringEnd } from './json-text.as';
+import { find as findByte } from './scan.as';
 
+const DOT: u8 = 0x2e;
 export const SHAPE: usize = 64;
 export const BYTES: usize = 32;
 export const KNOWN: usize = 36;
@@ -141,7 +143,7 @@ export function newName(key: usize, to: usize, node: u32): usize {
   }
   if (known & IS_SLOW) setSlow();
   if (known == 0 && nestsDots(node)) noDots(name, nameEnd);
-  const may = node == root && (known & IS_CELL) == 0 && mayBeGathered(word);
+  const may = node == root && (known & IS_CELL) == 0 && mayBeGathered(word) && findByte(name, nameEnd, DOT) < nameEnd;
   const within = may ? gatheredOf(name, bytes, word) : 0;
   if (within && (name != key || load<u32>(within, 28))) setSlow();
   store<u32>(entry, <u32>(keyEnd - key), BYTES);
