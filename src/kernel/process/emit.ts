@@ -31,7 +31,7 @@ export const KINDS = {
   open: 9,
   close: 10,
   end: 11,
-  /** What the next `cell` steps write is the same for all records of a call. */
+  /** What the next `cell` steps write is the same for all records of a call; `numbers` are behind them. */
   same: 12,
   /** A value that is expected to be a string that is written as it stands; the texts around it have its quotes. */
   string: 2 << 24,
@@ -153,7 +153,7 @@ export class FieldsPacker {
   /** False: there are so many, or so long ones, that from now on others are written after the template for all. */
   addVariant(set: bigint, steps: readonly TemplateStep[]): boolean {
     const texts = steps.map(({ text }) => Buffer.byteLength(text));
-    const room = [HEAD_BYTES + (steps.length + 1) * STEP_BYTES, ...texts];
+    const room = [HEAD_BYTES + steps.length * STEP_BYTES, ...texts];
     if (this.#variants === MOST_VARIANTS || !this.#arena.hasRoom(room)) {
       this.#generalToo = true;
       return false;
@@ -225,7 +225,9 @@ export class FieldsPacker {
   }
 
   #place(steps: readonly TemplateStep[]): number {
-    const all = [...steps, { kind: 'end', text: '', cell: 0 } as const];
+    const last = steps.at(-1)!;
+    assert(last.kind === 'text', 'a template ends with a text');
+    const all = [...steps.slice(0, -1), { ...last, kind: 'end' } as const];
     const at = this.#arena.reserve(HEAD_BYTES + all.length * STEP_BYTES);
     const fixed = all.map(({ kind, text }) => Buffer.byteLength(text) + (FIXED_BYTES[kind] ?? 0));
     this.#process.bytes.writeUInt32LE(

@@ -89,7 +89,7 @@ export function variantOf(
   return withSame(steps);
 }
 
-/** What is of the stream and of the batch stands together, at the end. */
+/** What is of the stream and of the batch stands together, at the end, before the numbers. */
 function withSame(steps: readonly TemplateStep[]): TemplateStep[] {
   const to = steps.findIndex(({ kind }) => kind === 'file');
   const from = to - (steps[to - 1]?.kind === 'read' ? 1 : 0);

@@ -37,7 +37,7 @@ const LINE: u32 = 8;
 const OPEN: u32 = 9;
 const CLOSE: u32 = 10;
 const END: u32 = 11;
-/** What the next `cell` steps write is the same for all records of a call: once written, it is copied. */
+/** What the next `cell` steps write is the same for all records of a call: once written, it is copied. NUMBERS are behind it. */
 const SAME: u32 = 12;
 /**
  * A value that is expected to be of a kind of cell, which is this. A STRING has its quotes in the pieces around it; PLAIN,
@@ -117,7 +117,9 @@ export function setOf(i: u32): u64 {
 @inline
 function setIn(row: usize): u64 {
   let set: u64 = 0;
-  for (let f: u32 = 0; f < width; f += 16) set |= (<u64>sixteen(row + (<usize>f << 3))) << f;
+  let f: u32 = 0;
+  for (; f + 8 < width; f += 16) set |= (<u64>sixteen(row + (<usize>f << 3))) << f;
+  if (f < width) set |= (<u64>eight(row + (<usize>f << 3))) << f;
   // A time may have nothing where others have their meta.
   set |= u64(load<u64>(row) != 0);
   return width == 64 ? set : set & (((<u64>1) << width) - 1);
@@ -129,6 +131,13 @@ function sixteen(at: usize): u32 {
   const low = i16x8.narrow_i32x4_s(four(at), four(at + 32));
   const high = i16x8.narrow_i32x4_s(four(at + 64), four(at + 96));
   return ~<u32>i8x16.bitmask(i8x16.eq(i8x16.narrow_i16x8_s(low, high), i8x16.splat(0))) & 0xffff;
+}
+
+/** As `sixteen`. */
+@inline
+function eight(at: usize): u32 {
+  const cells = i16x8.narrow_i32x4_s(four(at), four(at + 32));
+  return ~<u32>i16x8.bitmask(i16x8.eq(cells, i64x2.splat(0))) & 0xff;
 }
 
 /** The metas of four cells. */
@@ -250,9 +259,9 @@ function write(at: usize, i: u32, template: usize): usize {
       continue;
     } else if (kind == SAME) {
       at = load<u64>(template, SAME_CALL) == call ? writeAgain(at, template) : writeSame(at, i, step, template);
-      step += <usize>load<u32>(step, 4) << 4;
-    } else if (kind == NUMBERS) {
+      if (full) return at;
       at = writeNumbers(at, i);
+      step += <usize>(load<u32>(step, 4) + 1) << 4;
       continue;
     } else if (kind == END) return at;
     else at = writeOther(at, i, row, kind, load<u32>(step, 4));
