@@ -57,6 +57,9 @@ test('a time is known by its form', () => {
     '',
     'now',
     '2026-09-21T14:13:20Z ',
+    '2026-09-21 02:13:20 PM',
+    '2026-09-21 02:13:20.5 am',
+    'Mon Nov 30 10:00:00 PM 2026',
   ]) {
     check(text, null);
   }

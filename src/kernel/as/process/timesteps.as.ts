@@ -161,11 +161,12 @@ function name(at: usize, to: usize): usize {
   return at;
 }
 
-/** UTC, GMT and Z are that; other letters say no more than the zone of the step does. */
+/** UTC, GMT and Z are that; other letters say no more than the zone of the step does. AM and PM are of an hour of twelve. */
 function zoneName(at: usize, to: usize): usize {
   const end = name(at, to);
   if (end == at) return 0;
   const w = load<u32>(at) & 0xdfdfdf;
+  if (end - at == 2 && ((w & 0xffff) == 0x4d41 || (w & 0xffff) == 0x4d50)) return 0;
   if ((end - at == 3 && (w == 0x435455 || w == 0x544d47)) || (end - at == 1 && (w & 0xff) == 0x5a)) zoned = true;
   return end;
 }
