@@ -2,8 +2,9 @@
 import { grammar, optional, Wrong } from '../config/option.ts';
 import { type EditExports, Marks } from '../kernel/process/edits.ts';
 import { placeTime, placeZone, type TimeFormat } from '../kernel/process/time.ts';
-import { isZone, localZone } from '../kernel/process/zones.ts';
+import { isZone } from '../kernel/process/zones.ts';
 import { fieldName } from './field.ts';
+import { localZone } from './local-zone.ts';
 import { ANY_TIME, TIME_FORMAT_TEXT, timeFormat } from './time-formats.ts';
 import type { Verb } from './verb.ts';
 import { textOption, textsOption, writtenOptions } from './written.ts';

@@ -2,6 +2,8 @@
  * Zones of local time as the kernel looks them up (as/process/zones.as.ts has the table): their transitions, which are
  * asked of Intl once, as a question takes it microseconds.
  */
+import { posixZone } from './posix-zone.ts';
+
 const HEAD = 16;
 const ENTRY = 16;
 const DAY = 86400;
@@ -17,11 +19,7 @@ export interface Transition {
   offset: number;
 }
 
-/** The zone of this machine. */
-export function localZone(): string {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone;
-}
-
+/** A name, or an offset. */
 export function isZone(name: string): boolean {
   try {
     format(name);
@@ -36,10 +34,9 @@ function format(zone: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset', year: 'numeric' });
 }
 
-/** In their order; the first holds from the beginning of time. The zone must be one. */
+/** In their order; the first holds from the beginning of time. The zone must be one, or rules as POSIX has them. */
 export function transitions(zone: string, until = Date.now() / 1000 + KNOWN_AHEAD): Transition[] {
-  const dates = format(zone);
-  const offsetAt = (second: number) => offsetOf(dates.format(second * 1000));
+  const offsetAt = offsetsOf(zone);
   const found = [{ from: FIRST, offset: offsetAt(FIRST) }];
   let offset = found[0]!.offset;
   for (let from = FIRST; from < until; from += STEP) {
@@ -55,6 +52,14 @@ export function transitions(zone: string, until = Date.now() / 1000 + KNOWN_AHEA
     offset = next;
   }
   return found;
+}
+
+function offsetsOf(zone: string): (second: number) => number {
+  // POSIX's CST6CDT is also a name, which knows more of the past.
+  const rules = isZone(zone) ? null : posixZone(zone);
+  if (rules) return rules;
+  const dates = format(zone);
+  return (second) => offsetOf(dates.format(second * 1000));
 }
 
 /** `1/1/2026, GMT+05:30` or `..., GMT` */
