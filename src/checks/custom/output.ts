@@ -39,7 +39,7 @@ const UNITS: Record<string, [unit: string, factor: number]> = {
 
 /**
  * Monitoring Plugins' guidelines: `TEXT | 'label'=value[unit];warn;crit;min;max ...`, the text and more of it on further
- * lines. A unit of `c` is a counter. `U` is a value that is not known.
+ * lines. A unit of `c` is a counter. `U` is a value that is not known; others that are no numbers (`1,5` of a locale) are counted.
  */
 async function readNagios(text: string, name: string, to: Collector, steps: Steps): Promise<string> {
   const [first = '', ...rest] = text.split('\n');
@@ -58,6 +58,7 @@ async function readNagios(text: string, name: string, to: Collector, steps: Step
 
 const LABEL = /(?:'((?:[^']|'')*)'|([^\s='|]+))=/y;
 const VALUE = /([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)([a-zA-Z%]*)(?=[;\s]|$)/y;
+const UNKNOWN = /U?(?=[;\s]|$)/y;
 const BLANK = /\s|$/g;
 const ITEM = /\S|$/g;
 
@@ -74,7 +75,9 @@ function* perfdata(text: string): Iterable<{ label: string; value: number; unit:
       VALUE.lastIndex = at;
       const found = VALUE.exec(text);
       const label = named[1]?.replaceAll("''", "'") ?? named[2]!;
+      UNKNOWN.lastIndex = at;
       if (found) yield { label, value: Number(found[1]), unit: found[2]! };
+      else if (!UNKNOWN.test(text)) yield { label, value: Number.NaN, unit: '' };
     }
     BLANK.lastIndex = at;
     at = BLANK.exec(text)!.index;

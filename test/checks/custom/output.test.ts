@@ -34,6 +34,10 @@ test('nagios: labels, quotes, units, counters, further lines', async () => {
     ['raid.n', 3, '1', {}],
     ['raid./boot', 68e3, 'By', {}],
   ]);
+  const to = new Collector(1000);
+  to.begin();
+  await readOutput('nagios', 'OK|a=1,5s;2 b=U c=;1 d=U;; e=1.5.2 f=2', 'raid', to);
+  assert.deepEqual([to.take().length, to.notFinite], [1, 2]);
   assert.deepEqual(await read('nagios', 'OK'), []);
   assert.deepEqual(await read('nagios', ''), []);
 });
