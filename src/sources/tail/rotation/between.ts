@@ -129,7 +129,9 @@ async function open(context: TailContext, { g, at, now }: Candidates, path: stri
     const { stat } = opened;
     fd = opened.fd;
     const free = positions.unclaimed.of(input.name, stat.ino);
-    const known = stat.ino !== seen.ino || (format ? knownPacked(fd, stat, free) : recognise(fd, stat, free));
+    const known =
+      stat.ino !== seen.ino ||
+      (format ? knownPacked(fd, stat, free) : (recognise(fd, stat, free) ?? readWhole(context, fd, stat)));
     // A header that all begin with tells nothing: then it is compared with where the known one was found.
     const tells = g.position >= SHARED_HEADER_BYTES;
     const isCopy = async () => {
@@ -165,6 +167,16 @@ function notRead({ account, input }: TailContext, was: string, path: string, err
   account.notFound++;
   const what = `cannot read ${path}, which was ${was} while the agent was down: ${error.message}`;
   log.warnOnce(`between ${input.name}`, `${what}; what it holds is lost (not_found): compress with gzip or zstd`);
+}
+
+/** Under which all of it was read, whatever inode it had: it is a copy that was made before. */
+function readWhole({ positions, input }: TailContext, fd: number, stat: BigIntStats): Generation | undefined {
+  const head = headOf(fd);
+  const whole: Generation[] = [];
+  for (const g of positions.unclaimed.each(input.name)) {
+    if (BigInt(g.position) === stat.size && g.head.digest === head.digest) whole.push(g);
+  }
+  return recognise(fd, stat, whole);
 }
 
 /** What is there holds the same, and is read itself. */

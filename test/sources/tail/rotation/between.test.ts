@@ -188,6 +188,24 @@ test('a copy of what the known one held before it was truncated is not read: tha
   await assertNothingMore(bench, input);
 });
 
+test('a copy of what was read before it was truncated while down is not read at a later start either', async (t) => {
+  const { bench, input } = await known(t);
+  copyFileSync(bench.path('a.log'), bench.path('a.log.1'));
+  writeFileSync(bench.path('a.log'), 'begun anew\n');
+  let out = await bench.start(input);
+  await out.count(1);
+  await bench.stop();
+  for (const [i, text] of ['next\n', 'the last\n'].entries()) {
+    await later(bench);
+    renameSync(bench.path('a.log'), bench.path(`a.log.${i + 2}`));
+    writeFileSync(bench.path('a.log'), text);
+  }
+  out = await bench.start(input);
+  await until('the last', () => told(out).includes('the last'));
+  assert.deepEqual(told(out), ['next', 'the last']);
+  await assertNothingMore(bench, input);
+});
+
 /** Entries of the journal of which nothing is there, as if they had never been written; how many. */
 function spoil(path: string, which: (text: string) => boolean): number {
   const bytes = readFileSync(path);
