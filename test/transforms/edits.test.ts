@@ -131,6 +131,12 @@ test('what a line has under dotted names is of the object that a step names', ()
   becomes([{ remove: ['user.geo', 'user.name'] }], { ...rest, 'user.email': 'a@b' }, line);
   becomes([{ rename: { a: 'b' } }], { b: { x: 1 } }, '{"a.x":1,"b.y":2,"b":{"z":3}}');
   becomes([{ keep: { user: { exists: true } } }], { user: { id: 1 } }, '{"user.id":1}');
+  const logfmt = (step: object, line: string) => processed([{ parse: 'logfmt' }, step], [line])[0];
+  assert.deepEqual(logfmt({ remove: 'a' }, 'a.x=1 b.y=2 c=3'), { 'b.y': '2', c: '3' });
+  assert.deepEqual(logfmt({ rename: { a: 'b' } }, 'a.x=1 a.y.z=2 c.d=3 message.x=4'), {
+    ...{ 'c.d': '3', 'message.x': '4' },
+    b: { x: '1', 'y.z': '2' },
+  });
   // Where the field is no object they are its neighbours.
   becomes([{ drop: { a: 'x' } }], { a: 5, 'a.y': 1 }, '{"a.y":1,"a":5}');
 });

@@ -1,13 +1,13 @@
 // logfmt: key=value key="a \"value\"" word. Values are text; a word alone is true. Names that a step knows go to their
 // cells, the others to pairs: {key, its bytes, address, meta} of 16 bytes each, among the side bytes. Those that have the
-// name of something of the envelope are pairs apart. A line that has others below the envelope's objects, as `log.x`, is left to
-// JavaScript: they are nested, or conflict.
+// name of something of the envelope are pairs apart. A line that has others below the envelope's objects, as `log.x`, or below a
+// field that steps name, is left to JavaScript: they are nested, or conflict.
 //
 // Of equal keys the last wins. A line without any value is none, nor one with an open quote, an empty key, a key in quotes,
 // or with something directly behind a closing quote.
 import { PAIRS, TEXT, TRUE, sideTake } from './cells.as';
 import { option, put } from './found.as';
-import { BLANK, QUOTE, hasEscapes, quoteEnd } from './scan.as';
+import { BLANK, QUOTE, find, hasEscapes, quoteEnd } from './scan.as';
 import { unescapeGo } from './escapes.as';
 import { firstOf, secondOf, wordAt, wordHash } from './words.as';
 
@@ -24,7 +24,7 @@ let count: u32 = 0;
 let apart: u32 = 0;
 /** A bit for some of the bits of each key's hash: a key whose bit is not set is new. */
 let seen: u64 = 0;
-/** Pairs stand beside the envelope; and whether there are some below its objects. */
+/** Pairs stand beside the envelope; and whether there are some below its objects, or others that are known. */
 let beside: bool = false;
 export let isBelow: bool = false;
 
@@ -123,16 +123,17 @@ function stop(at: usize, to: usize, a: u8, b: u8, pair: u8): usize {
 
 function add(names: usize, key: usize, keyBytes: usize, at: usize, bytes: usize, kind: u32): bool {
   const known = wordAt(names, key, keyBytes);
+  const hash = wordHash;
   if (known != 0 && secondOf(known) == 0) {
     put(firstOf(known), at, bytes, kind);
     return true;
   }
-  if (known == 0 && beside && isOfEnvelope(key, keyBytes)) isBelow = true;
+  if (known == 0 && beside && isBelowKnown(names, key, key + keyBytes)) isBelow = true;
   const first = known == 0 ? pairs : pairsApart();
   const number = known == 0 ? count : apart;
   const last = first + <usize>number * PAIR;
   let pair = last;
-  const bit = <u64>1 << (wordHash >> 58);
+  const bit = <u64>1 << (hash >> 58);
   if (seen & bit) pair = sameKey(first, key, keyBytes, last);
   seen |= bit;
   if (pair == last) {
@@ -147,15 +148,13 @@ function add(names: usize, key: usize, keyBytes: usize, at: usize, bytes: usize,
   return true;
 }
 
-/** log. event. host. labels. conflict. */
-@inline
-function isOfEnvelope(key: usize, bytes: usize): bool {
-  const w = load<u32>(key);
-  if (w == 0x2e676f6c) return bytes > 4;
-  if (w == 0x74736f68) return bytes > 5 && load<u8>(key, 4) == DOT;
-  if (w == 0x6e657665) return bytes > 6 && load<u16>(key, 4) == 0x2e74;
-  if (w == 0x6562616c) return bytes > 7 && load<u16>(key, 4) == 0x736c && load<u8>(key, 6) == DOT;
-  return w == 0x666e6f63 && bytes > 9 && load<u32>(key, 4) == 0x7463696c && load<u8>(key, 8) == DOT;
+/** Whether it is a dotted name below one that is known: below the envelope's objects, or one that steps name. */
+function isBelowKnown(names: usize, key: usize, to: usize): bool {
+  for (let dot = find(key, to, DOT); dot + 1 < to; dot = find(dot + 1, to, DOT)) {
+    const known = wordAt(names, key, dot - key);
+    if (known != 0 && secondOf(known) == 0) return true;
+  }
+  return false;
 }
 
 /** The pair of that key, or the one behind the last. */
