@@ -1,10 +1,11 @@
 /** TLS of a listener. Its files are read anew where they have changed: certificates are renewed while it runs. */
 import type { X509Certificate as Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import { X509Certificate } from '../builtin.ts';
 import { log } from '../log.ts';
+import { needHere, statSync } from '../mounts/fs.ts';
 
 export interface TlsFiles {
   cert_file: string;
@@ -33,9 +34,9 @@ export async function tlsServer(
   const { createServer } = await import('node:tls');
   // Whether a certificate was needed is known at the request: a token may do.
   const asks = files.client_ca_file !== undefined && { requestCert: true, rejectUnauthorized: false };
-  const read = contents(files);
-  const server = createServer({ ...read, ...asks, ...(protocols && { ALPNProtocols: protocols }) });
-  const identity = new TlsIdentity(files, server, read.cert);
+  const shown = contents(files);
+  const server = createServer({ ...shown, ...asks, ...(protocols && { ALPNProtocols: protocols }) });
+  const identity = new TlsIdentity(files, server, shown.cert);
   server.prependListener('connection', () => identity.look());
   return { server, identity };
 }
@@ -69,9 +70,9 @@ export class TlsIdentity {
     try {
       const is = versionOf(this.#files);
       if (is === this.#version) return;
-      const read = contents(this.#files);
-      this.#server.setSecureContext(read);
-      this.#certificate = new X509Certificate(read.cert);
+      const shown = contents(this.#files);
+      this.#server.setSecureContext(shown);
+      this.#certificate = new X509Certificate(shown.cert);
       this.#version = is;
     } catch (error) {
       // It may be in the midst of being written.
@@ -85,7 +86,7 @@ export class TlsIdentity {
 export function certificateProblem(cert_file: string | undefined): string | null {
   if (cert_file === undefined) return null;
   try {
-    return outOfTime(new X509Certificate(readFileSync(cert_file)), cert_file);
+    return outOfTime(new X509Certificate(read(cert_file)), cert_file);
   } catch {
     // Whoever listens says why.
     return null;
@@ -113,8 +114,14 @@ export function certificateOf(socket: Socket): { certified: boolean; unfit: stri
 }
 
 function contents({ cert_file, key_file, client_ca_file }: TlsFiles) {
-  const ca = client_ca_file !== undefined && { ca: readFileSync(client_ca_file) };
-  return { cert: readFileSync(cert_file), key: readFileSync(key_file), ...ca };
+  const ca = client_ca_file !== undefined && { ca: read(client_ca_file) };
+  return { cert: read(cert_file), key: read(key_file), ...ca };
+}
+
+/** They are looked at while the agent runs: what hangs there would hang it. */
+function read(path: string): Buffer {
+  needHere(path);
+  return readFileSync(path);
 }
 
 function versionOf(files: TlsFiles): string {

@@ -1,4 +1,4 @@
-/** Sockets and tokens of the agent's own are not looked for on a file system that hangs: it says so, and what to do. */
+/** Sockets, tokens and certificates of the agent's own are not looked for on a file system that hangs: it says so, and what to do. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -13,6 +13,7 @@ const source = (path: string) => JSON.stringify(new URL(`../../src/${path}`, imp
 const PROGRAM = `
 import { createServer } from 'node:net';
 import { listen } from ${source('http/listen.ts')};
+import { tlsServer } from ${source('http/tls.ts')};
 import { otlpListeners } from ${source('sources/otlp/listeners.ts')};
 import { Forwards } from ${source('sources/statsd/forwards.ts')};
 import { ListenSocket } from ${source('sources/statsd/receive/socket.ts')};
@@ -24,6 +25,7 @@ for (const reception of ['datagrams', 'connections']) {
 }
 await listen(createServer(), { path: far + '/s' }).catch(say);
 await otlpListeners({ http: [], grpc: [], datadog: [], cors_origins: [], token_file: far + '/s' }, {}).catch(say);
+await tlsServer({ cert_file: far + '/s', key_file: far + '/s' }).catch(say);
 const forwards = new Forwards(['unixgram://' + far + '/s'], { thread: { counters: { forwarded: () => ({ packets: 0, lost: 0 }) } }, listen: [], native: true });
 const abort = new AbortController();
 const opening = forwards.open(abort.signal);
@@ -49,6 +51,6 @@ test('what is on a file system that hangs is refused', withFuse, async (t) => {
   const why =
     /\/far\/s is on a file system that may hang \(fuse\S* at \S+\/far\): name one on a file system of this machine$/;
   for (const message of said) assert.match(message, why);
-  assert.equal(said.length, 5);
+  assert.equal(said.length, 6);
   assert.match(said[3]!, /^cannot start otlp: cannot read the token of otlp\.token_file: /);
 });
