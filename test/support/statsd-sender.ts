@@ -4,12 +4,14 @@
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { sendDatagrams } from './unix-datagrams.ts';
+import { datagramSender } from './unix-datagrams.ts';
 
 const [folder, times] = [process.argv[2]!, Number(process.argv[3])];
-await sendDatagrams(`${folder}/unixgram`, Array(times).fill('gram:1|c|#container.id:forged'));
+const datagrams = datagramSender(`${folder}/unixgram`);
+datagrams.send(Array(times).fill('gram:1|c|#container.id:forged'));
 const stream = connect(`${folder}/unixstream`);
 await once(stream, 'connect');
 stream.end('stream:1|c\n'.repeat(times));
 await once(stream, 'close');
 for await (const _ of process.stdin);
+await datagrams.end();
